@@ -1,0 +1,113 @@
+"""Notifications: what people are told and in which words. Knows no mail server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What happened; each kind has its own words."""
+
+    ASKED = "asked"
+    REMINDED = "reminded"
+    ESCALATED = "escalated"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    COMPLETED = "completed"
+    ORDER_REFUSED = "order_refused"
+    ORDER_UNKNOWN = "order_unknown"
+    PRICE_ROSE = "price_rose"
+    WITHDRAWN = "withdrawn"
+
+
+class Channel(StrEnum):
+    """How it reaches a person."""
+
+    PAGE = "page"
+    MAIL = "mail"
+    CHAT = "chat"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a notification may speak of, as text that is ready to be read."""
+
+    number: str
+    title: str
+    amount: str
+    requester: str
+    link: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A subject line and a body in plain text."""
+
+    subject: str
+    body: str
+
+
+#: Subject and body of each kind.
+_LINES: dict[Kind, tuple[str, str]] = {
+    Kind.ASKED: (
+        "Please decide: {number} {title}",
+        "{requester} asks for {title} ({amount}). {detail}",
+    ),
+    Kind.REMINDED: (
+        "Still waiting: {number} {title}",
+        "{requester} is waiting for your decision on {title} ({amount}). {detail}",
+    ),
+    Kind.ESCALATED: (
+        "Handed to you: {number} {title}",
+        "Nobody has decided on {title} ({amount}) for {requester} yet, so you are asked now. {detail}",
+    ),
+    Kind.APPROVED: (
+        "Approved: {number} {title}",
+        "Your request for {title} ({amount}) was approved and is being ordered. {detail}",
+    ),
+    Kind.REJECTED: (
+        "Rejected: {number} {title}",
+        "The request for {title} ({amount}) was rejected. {detail}",
+    ),
+    Kind.EXPIRED: (
+        "Expired: {number} {title}",
+        "The request for {title} ({amount}) was rejected: there was no decision within 7 days.",
+    ),
+    Kind.COMPLETED: (
+        "Ordered: {number} {title}",
+        "{title} ({amount}) has been ordered. {detail}",
+    ),
+    Kind.ORDER_REFUSED: (
+        "The vendor refused: {number} {title}",
+        "The vendor did not take the order for {title} ({amount}). {detail}",
+    ),
+    Kind.ORDER_UNKNOWN: (
+        "Please settle: {number} {title}",
+        "For 24 hours the vendor has not said whether the order for {title} ({amount}) exists. {detail}",
+    ),
+    Kind.PRICE_ROSE: (
+        "Price has risen: {number} {title}",
+        "The price of {title} rose above what was approved. {detail}",
+    ),
+    Kind.WITHDRAWN: (
+        "Withdrawn: {number} {title}",
+        "{requester} took the request for {title} ({amount}) back. Nothing is left for you to do.",
+    ),
+}
+
+
+def word(kind: Kind, facts: Facts) -> Words:
+    """The words for a notification; facts are inserted as text and never read as a template."""
+    subject, body = _LINES[kind]
+    values = {
+        "number": facts.number,
+        "title": facts.title,
+        "amount": facts.amount,
+        "requester": facts.requester,
+        "detail": facts.detail,
+    }
+    text = body.format_map(values).strip()
+    return Words(" ".join(subject.format_map(values).split())[:200], f"{text}\n\n{facts.link}\n")

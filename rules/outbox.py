@@ -1,0 +1,23 @@
+"""The kinds of message that leave through the outbox and how long a failed one rests. Knows no queue."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+LONGEST_REST_SECONDS: Final = 30.0
+
+
+class Kind(StrEnum):
+    """What the relay does with a row."""
+
+    START_APPROVAL = "start_approval"
+    SIGNAL_DECISION = "signal_decision"
+    SIGNAL_WITHDRAW = "signal_withdraw"
+    SIGNAL_SETTLED = "signal_settled"
+    SPREAD_FLAGS = "spread_flags"
+
+
+def rest_seconds(attempts: int) -> float:
+    """How long a row rests after `attempts` failures: 0.5 s doubling up to 30 s."""
+    return float(min(LONGEST_REST_SECONDS, 0.5 * 2 ** min(attempts - 1, 10)))
