@@ -1,0 +1,84 @@
+"""The connection to Postgres: engine, sessions, the base of all tables. Knows no subject."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Engine, MetaData, Numeric, Text, create_engine, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from uuid6 import uuid7
+
+#: How long a statement may run before Postgres gives it up, and how long a connection may take to open.
+STATEMENT_TIMEOUT_MILLISECONDS = 5_000
+CONNECT_TIMEOUT_SECONDS = 2
+
+
+class Base(DeclarativeBase):
+    """What every table descends from; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+        str: Text,
+    }
+
+
+#: The column type of every amount of money. NaN is kept out by a check on each column.
+MONEY = Numeric(12, 3)
+
+
+def new_id() -> UUID:
+    """A UUIDv7: unique, and sorted by the time at which it was made."""
+    return UUID(int=uuid7().int)
+
+
+def engine_options(pool_size: int = 10) -> dict[str, Any]:
+    """What every engine of the product is made with; the web app hands it to Flask-SQLAlchemy."""
+    return {
+        "pool_size": pool_size,
+        "max_overflow": pool_size,
+        "pool_timeout": 3,
+        "pool_pre_ping": False,
+        "connect_args": {
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MILLISECONDS} -c timezone=UTC",
+            "application_name": "vistobueno",
+        },
+    }
+
+
+def engine_url(url: str) -> str:
+    """The URL with the driver that we use, whatever form of Postgres URL was given."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else url
+
+
+def make_engine(url: str, pool_size: int = 10) -> Engine:
+    """An engine for a Postgres URL."""
+    return create_engine(engine_url(url), **engine_options(pool_size))
+
+
+def make_sessions(engine: Engine) -> sessionmaker[Session]:
+    """A maker of sessions; `with sessions.begin() as session:` is one transaction."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def now(session: Session) -> datetime:
+    """The start of the current transaction by the database's clock, in UTC.
+
+    Every stored time comes from here, so that a wrong clock on one machine changes nothing.
+    """
+    return session.execute(select(func.now())).scalar_one()
