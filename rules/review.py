@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -15,6 +16,8 @@ from rules.policy import RuleSet, read_rule_set
 #: Names the figures and the order of the criteria below; a change of either is a new name.
 ALGORITHM: Final = "first-failure-v1"
 REVIEWED_BY: Final = "automated-review"
+#: How far back `max_rejected_last_30_days` looks. Only what a person rejected counts, not what expired.
+REJECTION_WINDOW: Final = timedelta(days=30)
 
 
 class Result(StrEnum):

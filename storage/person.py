@@ -65,7 +65,7 @@ def by_email(session: Session, email: str) -> PersonRow | None:
 def names(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]:
     """Person id -> name, for the ids that exist."""
     rows = session.execute(select(PersonRow.id, PersonRow.name).where(PersonRow.id.in_(list(ids))))
-    return {person_id: name for person_id, name in rows}
+    return {row.id: row.name for row in rows}
 
 
 def deciders(session: Session) -> Mapping[UUID, Person]:

@@ -1,0 +1,80 @@
+"""Reviews as they are stored: the input, the rule set, the result. Re-running the one on the other gives the third."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Numeric, func, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from rules.flag import Reading
+from rules.review import REVIEWED_BY, ReviewInput, ReviewResult
+from storage.database import Base, new_id
+from storage.policy import RuleSetRow
+
+_SHARE = Numeric(4, 3)
+
+
+class ReviewRow(Base):
+    """The automated review of one request; there is one at most."""
+
+    __tablename__ = "review"
+    __table_args__ = (
+        CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence_is_a_share"),
+        CheckConstraint("risk_score BETWEEN 0 AND 1", name="risk_is_a_share"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("request.id"), unique=True)
+    rule_set_id: Mapped[UUID | None] = mapped_column(ForeignKey("rule_set.id"), index=True)
+    rule_set_hash: Mapped[str | None]
+    input: Mapped[dict[str, Any]]
+    auto_approved: Mapped[bool]
+    confidence: Mapped[Decimal] = mapped_column(_SHARE)
+    risk_score: Mapped[Decimal] = mapped_column(_SHARE)
+    reason: Mapped[str]
+    checks: Mapped[list[Any]]
+    algorithm: Mapped[str]
+    reviewed_by: Mapped[str]
+    flag_reason: Mapped[str]
+    flag_revision: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    written_by: Mapped[str] = mapped_column(server_default=text("current_setting('application_name')"))
+
+
+def of_request(session: Session, request_id: UUID) -> ReviewRow | None:
+    """The review of a request, None where there was none."""
+    return session.scalars(select(ReviewRow).where(ReviewRow.request_id == request_id)).one_or_none()
+
+
+def store(
+    session: Session,
+    request_id: UUID,
+    subject: ReviewInput,
+    rule_set: RuleSetRow | None,
+    result: ReviewResult,
+    flag: Reading,
+) -> ReviewRow:
+    """Write what the review saw and said."""
+    row = ReviewRow(
+        request_id=request_id,
+        rule_set_id=rule_set.id if rule_set else None,
+        rule_set_hash=rule_set.content_hash if rule_set else None,
+        input=subject.to_content(),
+        auto_approved=result.auto_approved,
+        confidence=result.confidence,
+        risk_score=result.risk_score,
+        reason=result.reason,
+        checks=[check.to_content() for check in result.checks],
+        algorithm=result.algorithm,
+        reviewed_by=REVIEWED_BY,
+        flag_reason=flag.reason,
+        flag_revision=flag.revision,
+    )
+    session.add(row)
+    session.flush()
+    return row
