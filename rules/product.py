@@ -120,7 +120,9 @@ def parse_product_link(text: str, allowed_hosts: Collection[str], default_host: 
     if _TYPED_ASIN.fullmatch(cleaned):
         return link_to(default_host, cleaned.upper())
     if _NEVER_IN_A_LINK.search(cleaned):
-        raise NotAProductLink("The link holds a space, a backslash or a character that cannot be seen.", FIELD)
+        raise NotAProductLink(
+            "The link holds a space, a backslash or a character that cannot be seen.", FIELD
+        )
     parts = _split(cleaned)
     host = _judge_host(parts, shops)
     return link_to(host, _judge_path(parts.path))
@@ -157,7 +159,9 @@ def _judge_host(parts: SplitResult, shops: Collection[str]) -> str:
 def _judge_path(path: str) -> str:
     asins = set(_ASIN_IN_PATH.findall(path))
     if not asins:
-        raise NotAProductLink("The link does not lead to a product: it has no /dp/ followed by an ASIN.", FIELD)
+        raise NotAProductLink(
+            "The link does not lead to a product: it has no /dp/ followed by an ASIN.", FIELD
+        )
     if len(asins) > 1:
         raise NotAProductLink("The link names more than one product.", FIELD)
     asin: str = asins.pop()
