@@ -1,0 +1,172 @@
+"""Who is here and what is open to them. Closed by default: a view that declares no act opens for nobody."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, request
+from flask import session as flask_session
+from flask_login import LoginManager, login_user, logout_user
+from flask_wtf.csrf import generate_csrf
+
+from app.account import Account
+from app.session import PostgresSessions, ServerSession
+from rules.errors import BusinessError, Invalid, NotAllowed
+from rules.person import Act, Person, may
+
+View = TypeVar("View", bound=Callable[..., Any])
+_log = logging.getLogger("vistobueno.access")
+
+
+class LoginNeeded(BusinessError):
+    """Nobody is logged in, or the session has run out."""
+
+    status = 401
+
+
+class CrossSite(BusinessError):
+    """Another site's page tried to change something here."""
+
+    status = 403
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a view says about itself: the act that opens it, and the query parameters that may repeat."""
+
+    act: Act
+    repeatable: frozenset[str]
+
+
+def opens(act: Act, *, repeatable: Collection[str] = ()) -> Callable[[View], View]:
+    """Declare which act opens a view; write it under the route decorator.
+
+    Args:
+        act: one of rules.person.Act; `OPENED_TO` says who may.
+        repeatable: query parameters that may be given more than once; any other repeat is refused.
+    """
+
+    def declare(view: View) -> View:
+        vars(view)["opens"] = Declaration(act, frozenset(repeatable))
+        return view
+
+    return declare
+
+
+def declaration_of(app: Flask, endpoint: str, method: str) -> Declaration | None:
+    """What the view behind an endpoint declared, also for views written as classes."""
+    view: object = app.view_functions.get(endpoint)
+    view_class = getattr(view, "view_class", None)
+    if view_class is not None:
+        view = getattr(view_class, "get" if method == "HEAD" else method.lower(), None)
+    return cast("Declaration | None", getattr(view, "opens", None))
+
+
+def guard() -> None:
+    """Let a request pass only to a view that is open to whoever sends it. Runs before every view."""
+    here = server_session()
+    if here.fault is not None:
+        raise here.fault
+    _refuse_cross_site()
+    if request.endpoint is None:
+        return  # no such address or method: Flask answers 404 or 405
+    declared = declaration_of(current_app, request.endpoint, request.method)
+    if declared is None and request.method != "OPTIONS":
+        _log.error("undeclared view", extra={"endpoint": request.endpoint})
+        raise NotAllowed("This page is closed: it does not say whom it is for.")
+    if declared is None or declared.act is Act.ANYONE:
+        return
+    _refuse_repeats(declared)
+    if here.account is None:
+        raise LoginNeeded("Please log in first.")
+    if not may(here.account.person.roles, declared.act):
+        raise NotAllowed("Your roles do not open this page.")
+
+
+def _refuse_repeats(declared: Declaration) -> None:
+    for name, values in request.args.lists():
+        if len(values) > 1 and name not in declared.repeatable:
+            raise RepeatedParameter(f"The address names {name} more than once.", name)
+
+
+class RepeatedParameter(Invalid):
+    """One query parameter came twice, so that two readers could understand two different things."""
+
+    status = 400
+
+
+def _refuse_cross_site() -> None:
+    """Refuse changes that another site's page sends; the form token is the second lock on this door."""
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if request.headers.get("Sec-Fetch-Site") == "cross-site" or foreign:
+        raise CrossSite("This came from another site, so nothing was changed.")
+
+
+def server_session() -> ServerSession:
+    """This request's session, with its type."""
+    return cast(ServerSession, flask_session._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def current_account() -> Account | None:
+    """Who is logged in, or None."""
+    return server_session().account
+
+
+def current_person() -> Person:
+    """Who is logged in; raises LoginNeeded when nobody is."""
+    account = current_account()
+    if account is None:
+        raise LoginNeeded("Please log in first.")
+    return account.person
+
+
+def log_in(account: Account) -> None:
+    """Begin a session of `account` under a new id, with a new form token."""
+    server_session().begin(account)
+    login_user(account)
+    generate_csrf()
+
+
+def log_out() -> None:
+    """End this session; its row goes, so that a copied cookie opens nothing."""
+    logout_user()
+    server_session().end()
+
+
+def may_here(act: Act) -> bool:
+    """Whether whoever is logged in may do `act`; for templates and menus."""
+    account = current_account()
+    return account is not None and may(account.person.roles, act)
+
+
+def safe_next(target: str | None) -> str | None:
+    """`target` if it is a path on this site, else None: never a way to another host."""
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return None
+    if "\\" in target or any(ord(letter) < 0x21 or ord(letter) == 0x7F for letter in target):
+        return None
+    parts = urlsplit(target)
+    return None if parts.scheme or parts.netloc else target
+
+
+def set_up_access(app: Flask) -> None:
+    """Hang sessions, Flask-Login and the gate on the app."""
+    app.session_interface = PostgresSessions()
+    logins = LoginManager()
+    logins.session_protection = None  # addresses change behind proxies; the id is random and server-side
+    logins.user_loader(_load_account)
+    logins.init_app(app, add_context_processor=False)
+    app.before_request(guard)
+
+
+def _load_account(person_id: str) -> Account | None:
+    """The account that came with the session's row; Flask-Login asks by the id it kept in the session."""
+    account = current_account()
+    return account if account is not None and account.get_id() == person_id else None

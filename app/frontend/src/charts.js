@@ -1,0 +1,70 @@
+// Charts: only the kinds that pages use. A page puts <div class="chart" data-chart="ID"></div> and its ECharts
+// option as JSON in <script type="application/json" id="ID" nonce=...>; nothing else is needed.
+import { BarChart, LineChart } from "echarts/charts";
+import { AriaComponent, DatasetComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
+import * as echarts from "echarts/core";
+import { SVGRenderer } from "echarts/renderers";
+
+echarts.use([
+  AriaComponent,
+  BarChart,
+  DatasetComponent,
+  GridComponent,
+  LegendComponent,
+  LineChart,
+  MarkLineComponent,
+  SVGRenderer,
+  TooltipComponent,
+]);
+
+const COLOURS = ["#0f766e", "#b45309", "#4f6bbd", "#9d5a87", "#6b7f3a", "#64748b"];
+const COLOURS_DARK = ["#2dd4bf", "#fbbf24", "#93b0ff", "#e29bc9", "#b6cf77", "#a3b1c6"];
+
+function style(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function withHouseStyle(option) {
+  const dark = document.documentElement.getAttribute("data-bs-theme") === "dark";
+  const axis = {
+    axisLine: { lineStyle: { color: style("--vb-line") } },
+    axisLabel: { color: style("--vb-quiet") },
+    splitLine: { lineStyle: { color: style("--vb-line") } },
+    nameTextStyle: { color: style("--vb-quiet") },
+  };
+  const dress = (one) => ({ ...axis, ...one });
+  const dressAll = (axes) => (Array.isArray(axes) ? axes.map(dress) : axes && dress(axes));
+  return {
+    color: dark ? COLOURS_DARK : COLOURS,
+    textStyle: { fontFamily: style("--tblr-font-sans-serif") || "sans-serif" },
+    animation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+    aria: { enabled: true },
+    ...option,
+    grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true, ...option.grid },
+    legend: option.legend && { textStyle: { color: style("--vb-quiet") }, top: 0, ...option.legend },
+    // Drawn, not written as HTML: the CSP allows no style attributes.
+    tooltip: { trigger: "axis", ...option.tooltip, renderMode: "richText" },
+    xAxis: dressAll(option.xAxis),
+    yAxis: dressAll(option.yAxis),
+  };
+}
+
+function draw(place) {
+  const option = JSON.parse(document.getElementById(place.dataset.chart).textContent);
+  const chart = echarts.getInstanceByDom(place) ?? echarts.init(place, null, { renderer: "svg" });
+  chart.setOption(withHouseStyle(option), true);
+  return chart;
+}
+
+function drawAll() {
+  for (const place of document.querySelectorAll("[data-chart]")) draw(place);
+}
+
+drawAll();
+document.addEventListener("htmx:afterSettle", drawAll);
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => requestAnimationFrame(drawAll));
+const resize = () => {
+  for (const place of document.querySelectorAll("[data-chart]")) echarts.getInstanceByDom(place)?.resize();
+};
+window.addEventListener("resize", resize);
+window.addEventListener("beforeprint", resize);

@@ -1,0 +1,73 @@
+"""The menu: which pages it names, for whom, and where a person starts. Holds no rights: the gate does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import current_app, request
+from flask_babel import lazy_gettext as _l
+
+from app.access import may_here
+from rules.person import Act, Person, Role
+
+
+@dataclass(frozen=True)
+class Item:
+    """One entry of the menu.
+
+    Attributes:
+        endpoint: the page; an entry whose page is not registered is left out.
+        label: its word.
+        icon: a name in templates/macros/icons.html.
+        act: who sees it.
+        count: how many things wait there for a person (one cheap query), or None.
+    """
+
+    endpoint: str
+    label: Any
+    icon: str
+    act: Act
+    count: Callable[[Person], int] | None = None
+
+
+MENU: Final[list[Item]] = [
+    Item("manager.inbox", _l("To decide"), "inbox", Act.DECIDE_REQUEST),
+    Item("employee.requests", _l("My requests"), "list", Act.SUBMIT_REQUEST),
+    Item("finance.requests", _l("All requests"), "receipt", Act.LIST_ALL_REQUESTS),
+    Item("finance.policies", _l("Rules"), "adjustments", Act.READ_POLICY),
+    Item("finance.kpi", _l("Figures"), "chart-bar", Act.READ_KPI),
+]
+
+#: Where a person starts: the first page here that is registered and theirs.
+HOME: Final[list[tuple[Role, str]]] = [
+    (Role.MANAGER, "manager.inbox"),
+    (Role.FINANCE, "finance.requests"),
+    (Role.AUDITOR, "finance.requests"),
+    (Role.EMPLOYEE, "employee.requests"),
+    (Role.PLATFORM, "finance.kpi"),
+]
+
+
+def menu() -> list[Item]:
+    """The entries for whoever is logged in."""
+    return [item for item in MENU if is_there(item.endpoint) and may_here(item.act)]
+
+
+def is_there(endpoint: str) -> bool:
+    """Whether a page of this name is registered."""
+    return endpoint in current_app.view_functions
+
+
+def is_here(item: Item) -> bool:
+    """Whether the page being shown belongs to this entry, which is when the blueprint and name begin alike."""
+    return (request.endpoint or "").startswith(item.endpoint)
+
+
+def home_of(person: Person) -> str:
+    """The endpoint at which a person starts."""
+    for role, endpoint in HOME:
+        if role in person.roles and is_there(endpoint):
+            return endpoint
+    return "account.profile"
