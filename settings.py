@@ -27,6 +27,7 @@ LOCAL_DEFAULTS: Mapping[str, str] = {
     "VENDOR_REFRESH_TOKEN": "local-refresh-token",
     "VENDOR_USER_EMAIL": "purchasing@vistobueno.example",
     "VENDOR_BUYING_GROUP": "vistobueno",
+    "VENDOR_SHIP_TO": "Goods in; +34 600 000 000; Calle Mayor 1; Madrid; Madrid; 28013; ES; Vistobueno demo",
 }
 
 SHORTEST_SECRET_KEY = 32
@@ -114,6 +115,9 @@ class Settings:
     vendor_buying_group: str
     """VENDOR_BUYING_GROUP: identifier of the buying group that pays."""
 
+    vendor_ship_to: str
+    """VENDOR_SHIP_TO: name; phone; street; city; region; postal code; country[; company]: where orders go."""
+
     vendor_hosts: tuple[str, ...]
     """VENDOR_HOSTS: hosts whose product links are accepted, comma-separated; default amazon.es,amazon.com."""
 
@@ -181,6 +185,7 @@ class _Reader:
             vendor_locale=need("VENDOR_LOCALE", _locale, "es_ES"),
             vendor_user_email=need("VENDOR_USER_EMAIL", _mail_address),
             vendor_buying_group=need("VENDOR_BUYING_GROUP", str),
+            vendor_ship_to=need("VENDOR_SHIP_TO", _ship_to),
             vendor_hosts=need("VENDOR_HOSTS", _hosts, "amazon.es,amazon.com"),
             slack_webhook_url=self.may("SLACK_WEBHOOK_URL", _web_url),
             price_tolerance_percent=need("PRICE_TOLERANCE_PERCENT", _percent, "5"),
@@ -314,6 +319,13 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise ValueError(f"must be a port from 1 to 65535, not {text!r}")
     return int(text)
+
+
+def _ship_to(text: str) -> str:
+    parts = [part.strip() for part in text.split(";")]
+    if len(parts) not in {7, 8} or not all(parts[:7]):
+        raise ValueError("must be: name; phone; street; city; region; postal code; country")
+    return text
 
 
 def _yes_or_no(text: str) -> bool:

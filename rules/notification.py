@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
+
+from rules.request import Status
 
 
 class Kind(StrEnum):
@@ -111,3 +115,29 @@ def word(kind: Kind, facts: Facts) -> Words:
     }
     text = body.format_map(values).strip()
     return Words(" ".join(subject.format_map(values).split())[:200], f"{text}\n\n{facts.link}\n")
+
+
+def audience(
+    status: Status, requester_id: UUID, asked_ids: Sequence[UUID], manager_id: UUID | None
+) -> list[tuple[Kind, list[UUID]]]:
+    """Who is told what when a request has ended.
+
+    Args:
+        asked_ids: everybody who was asked to decide it.
+        manager_id: the requester's manager, told of a refused order that nobody was asked about.
+    """
+    concerned = list(dict.fromkeys(asked_ids))
+    match status:
+        case Status.COMPLETED:
+            return [(Kind.COMPLETED, [requester_id])]
+        case Status.REJECTED:
+            return [(Kind.REJECTED, [requester_id])]
+        case Status.EXPIRED:
+            return [(Kind.EXPIRED, [requester_id, *concerned])]
+        case Status.ORDER_REFUSED:
+            leaders = concerned or ([manager_id] if manager_id else [])
+            return [(Kind.ORDER_REFUSED, [requester_id, *leaders])]
+        case Status.WITHDRAWN:
+            return [(Kind.WITHDRAWN, concerned)] if concerned else []
+        case _:
+            return []

@@ -137,3 +137,25 @@ def may_send_again(not_found_in_a_row: int) -> bool:
 def is_for_a_person(unknown_since: datetime, now: datetime) -> bool:
     """Whether an outcome has been unknown for so long that a person has to settle it."""
     return now - unknown_since >= READ_BACK_LIMIT
+
+
+def describe_outcome(outcome: OrderOutcome, quantity: int, highest: Money) -> str:
+    """One or two sentences for people about what the vendor made of an order.
+
+    Args:
+        quantity: how many were asked for.
+        highest: the most that one was allowed to cost.
+    """
+    said = "; ".join(f"{r.message or 'no reason given'} ({r.code})" for r in outcome.rejections)
+    match outcome.state:
+        case OrderState.PLACED:
+            return f"Charged {outcome.charged_total}." if outcome.charged_total else ""
+        case OrderState.PART_PLACED:
+            charged = f" for {outcome.charged_total}" if outcome.charged_total else ""
+            return f"{outcome.accepted_quantity} of {quantity} ordered{charged}. The rest: {said or 'not accepted'}."
+        case OrderState.REFUSED:
+            return f"The vendor said: {said or 'no reason given'}."
+        case OrderState.PRICE_CHANGED:
+            return f"One costs {outcome.actual_unit_price} now; up to {highest} was covered."
+        case OrderState.NOT_FOUND:
+            return "The vendor does not know this order."

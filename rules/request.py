@@ -15,7 +15,8 @@ from uuid import UUID
 
 from rules.errors import Invalid, InvalidFields
 from rules.money import Money, parse_amount, parse_currency
-from rules.product import Product
+from rules.order import highest_unit_price
+from rules.product import BuyingGuidance, Product
 
 LONGEST_REASON: Final = 2000
 LARGEST_QUANTITY: Final = 999
@@ -48,7 +49,7 @@ NEXT: Final[Mapping[Status, frozenset[Status]]] = {
     _S.IN_REVIEW: frozenset({_S.ORDERING, _S.AWAITING_DECISION, _S.WITHDRAWN}),
     _S.AWAITING_DECISION: frozenset({_S.ORDERING, _S.REJECTED, _S.EXPIRED, _S.WITHDRAWN}),
     _S.ORDERING: frozenset({_S.COMPLETED, _S.ORDER_REFUSED, _S.ORDER_UNKNOWN, _S.AWAITING_DECISION}),
-    _S.ORDER_UNKNOWN: frozenset({_S.COMPLETED, _S.ORDER_REFUSED, _S.AWAITING_DECISION}),
+    _S.ORDER_UNKNOWN: frozenset({_S.COMPLETED, _S.ORDER_REFUSED, _S.ORDERING}),
     _S.COMPLETED: frozenset(),
     _S.REJECTED: frozenset(),
     _S.EXPIRED: frozenset(),
@@ -136,6 +137,28 @@ def _collect(problems: dict[str, str], judge: Callable[[], T]) -> T | None:
     except Invalid as refusal:
         problems[refusal.field or "form"] = refusal.message
         return None
+
+
+def product_doubt(draft: Draft, product: Product | None, tolerance_percent: Decimal) -> str:
+    """What speaks against buying `product` as it is offered now, as one sentence; empty where nothing does.
+
+    Args:
+        draft: what was asked for.
+        product: what the vendor says now; None where it does not know the product any more.
+        tolerance_percent: how far the price may have risen.
+    """
+    if product is None:
+        return "The vendor does not have this product any more."
+    if not product.available:
+        return "The product is not available at the vendor at the moment."
+    if product.buying_guidance is BuyingGuidance.BLOCKED:
+        return "The company's guided buying at the vendor blocks this product."
+    if product.unit_price.currency != draft.amount.currency:
+        return f"The vendor sells in {product.unit_price.currency}, the request is in {draft.amount.currency}."
+    most = highest_unit_price(draft.unit_price, tolerance_percent)
+    if product.unit_price.is_above(most):
+        return f"The vendor asks {product.unit_price} for one, the request covers {draft.unit_price}."
+    return ""
 
 
 def parse_quantity(text: str, product: Product | None) -> int:

@@ -45,8 +45,12 @@ def new_id() -> UUID:
     return UUID(int=uuid7().int)
 
 
-def engine_options(pool_size: int = 10) -> dict[str, Any]:
-    """What every engine of the product is made with; the web app hands it to Flask-SQLAlchemy."""
+def engine_options(pool_size: int = 10, name: str = "vistobueno") -> dict[str, Any]:
+    """What every engine of the product is made with; the web app hands it to Flask-SQLAlchemy.
+
+    Args:
+        name: the process and its build, such as approvals/7f3a; stands in every audit entry.
+    """
     return {
         "pool_size": pool_size,
         "max_overflow": pool_size,
@@ -55,7 +59,7 @@ def engine_options(pool_size: int = 10) -> dict[str, Any]:
         "connect_args": {
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MILLISECONDS} -c timezone=UTC",
-            "application_name": "vistobueno",
+            "application_name": name,
         },
     }
 
@@ -66,9 +70,9 @@ def engine_url(url: str) -> str:
     return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else url
 
 
-def make_engine(url: str, pool_size: int = 10) -> Engine:
-    """An engine for a Postgres URL."""
-    return create_engine(engine_url(url), **engine_options(pool_size))
+def make_engine(url: str, pool_size: int = 10, name: str = "vistobueno") -> Engine:
+    """An engine for a Postgres URL; see `engine_options`."""
+    return create_engine(engine_url(url), **engine_options(pool_size, name))
 
 
 def make_sessions(engine: Engine) -> sessionmaker[Session]:

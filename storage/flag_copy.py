@@ -23,9 +23,12 @@ POLL_SECONDS: Final = 0.4
 #: A corrupt value of any size must not be read into memory.
 LARGEST_SNAPSHOT_BYTES: Final = 1_000_000
 
-#: Writes a snapshot unless a newer one stands there, and tells everybody. Atomic in the server.
+#: Writes a snapshot unless the same or a newer one stands there, and tells everybody. Atomic in the server.
 _PUBLISH = """
 local standing = redis.call('GET', KEYS[1])
+if standing == ARGV[1] then
+  return 0
+end
 if standing then
   local ok, old = pcall(cjson.decode, standing)
   if ok and type(old) == 'table' and type(old.revision) == 'number' and old.revision > tonumber(ARGV[2]) then

@@ -13,10 +13,14 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text, u
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from rules.errors import AlreadyDecided
+from rules.messages import SettledSignal
 from rules.money import Money
-from rules.order import external_id
-from storage import audit
-from storage.audit import SYSTEM
+from rules.order import OrderOutcome, OrderState, PurchaseOrder, external_id
+from rules.outbox import Kind
+from rules.request import Status
+from storage import audit, outbox, request
+from storage.audit import SYSTEM, Actor
 from storage.database import MONEY, Base, new_id
 from storage.request import RequestRow
 
@@ -42,6 +46,7 @@ class OrderRow(Base):
     Attributes:
         external_id: our own key at the vendor, derived from request and round.
         sends: how often the order may have left us; raised and committed before each POST.
+        not_found_reads: how often in a row the vendor said that it has no such order.
         highest_unit_price: what one piece may cost, tolerance included.
         vendor_order_ids: what the vendor calls it.
         actual_unit_price: what the vendor wants where it refused our price.
@@ -64,7 +69,7 @@ class OrderRow(Base):
     highest_unit_price: Mapped[Decimal] = mapped_column(MONEY)
     intended_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sends: Mapped[int] = mapped_column(server_default=text("0"))
-    read_backs: Mapped[int] = mapped_column(server_default=text("0"))
+    not_found_reads: Mapped[int] = mapped_column(server_default=text("0"))
     unknown_since: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     settled_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
@@ -74,6 +79,11 @@ class OrderRow(Base):
     actual_unit_price: Mapped[Decimal | None] = mapped_column(MONEY)
     message: Mapped[str] = mapped_column(server_default=text("''"))
     answer: Mapped[dict[str, Any] | None]
+
+    @property
+    def highest_price(self) -> Money:
+        """What one piece may cost, with its currency."""
+        return Money(self.highest_unit_price, self.currency)
 
     @property
     def is_settled(self) -> bool:
@@ -139,3 +149,111 @@ def lock(session: Session, order_id: UUID) -> OrderRow:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
+
+
+def release_send(session: Session, order: OrderRow) -> None:
+    """Take a claimed send back: the vendor said clearly that nothing was taken."""
+    order.sends -= 1
+    session.flush()
+
+
+def as_purchase_order(row: RequestRow, order: OrderRow) -> PurchaseOrder:
+    """The order as the vendor is asked for it."""
+    return PurchaseOrder(
+        external_id=order.external_id,
+        purchase_order_number=row.number,
+        vendor=row.vendor,
+        asin=row.asin,
+        offer_id=row.offer_id,
+        quantity=order.quantity,
+        highest_unit_price=order.highest_price,
+    )
+
+
+#: What an outcome makes of the request. A changed price is no end: the approver is asked again.
+_LEADS_TO: dict[OrderState, tuple[Standing, Status]] = {
+    OrderState.PLACED: (Standing.PLACED, Status.COMPLETED),
+    OrderState.PART_PLACED: (Standing.PART_PLACED, Status.COMPLETED),
+    OrderState.REFUSED: (Standing.REFUSED, Status.ORDER_REFUSED),
+    OrderState.PRICE_CHANGED: (Standing.PRICE_CHANGED, Status.ORDERING),
+}
+
+
+def record_outcome(
+    session: Session, order: OrderRow, outcome: OrderOutcome, message: str, answer: dict[str, Any]
+) -> None:
+    """Store what the vendor made of an order and move the request along.
+
+    Args:
+        order: locked by the caller.
+        outcome: anything but NOT_FOUND.
+        message: the sentence that people read.
+        answer: the outcome in JSON, for the record.
+    """
+    standing, status = _LEADS_TO[outcome.state]
+    order.state = standing.value
+    order.settled_at = _clock(session)
+    order.vendor_order_ids = list(outcome.vendor_order_ids)
+    order.accepted_quantity = outcome.accepted_quantity
+    order.charged_total = outcome.charged_total.amount if outcome.charged_total else None
+    actual = outcome.actual_unit_price or (
+        outcome.actual_total.per_unit(order.quantity) if outcome.actual_total else None
+    )
+    order.actual_unit_price = actual.amount if actual else None
+    order.message = message
+    order.answer = answer
+    session.flush()
+    detail = {"order": order.external_id, "outcome": standing.value, "text": message}
+    ending = {"closed_reason": message} if status is Status.ORDER_REFUSED else {}
+    moved = request.move(session, order.request_id, status, SYSTEM, detail=detail, **ending)
+    if not moved:
+        audit.record(session, SYSTEM, f"order.{standing.value}", order.request_id, **detail)
+
+
+def mark_unknown(session: Session, order: OrderRow, message: str) -> None:
+    """Note that the order may or may not exist; harmless when repeated."""
+    order.state = Standing.UNKNOWN.value
+    order.unknown_since = order.unknown_since or _clock(session)
+    order.message = message
+    session.flush()
+    detail = {"order": order.external_id, "text": message}
+    request.move(session, order.request_id, Status.ORDER_UNKNOWN, SYSTEM, detail=detail)
+
+
+def settle(
+    session: Session, order: OrderRow, settler_id: UUID, vendor_order_id: str | None, comment: str
+) -> None:
+    """Record what a person found out about an order whose outcome is unknown, and wake its workflow.
+
+    Args:
+        order: locked by the caller.
+        vendor_order_id: the vendor's number, None where the vendor has no such order.
+
+    Raises:
+        AlreadyDecided: the outcome is known by now.
+    """
+    if order.state != Standing.UNKNOWN:
+        raise AlreadyDecided("The outcome of this order is known by now.")
+    placed = vendor_order_id is not None
+    order.state = (Standing.PLACED if placed else Standing.REFUSED).value
+    order.settled_at = _clock(session)
+    order.settled_by = settler_id
+    order.vendor_order_ids = [vendor_order_id] if placed else []
+    order.accepted_quantity = order.quantity if placed else 0
+    order.message = comment
+    session.flush()
+    request.move(
+        session,
+        order.request_id,
+        Status.COMPLETED if placed else Status.ORDER_REFUSED,
+        Actor.person(settler_id),
+        detail={"order": order.external_id, "settled": order.state, "text": comment},
+        **({} if placed else {"closed_reason": comment}),
+    )
+    signal = SettledSignal(str(order.request_id))
+    outbox.put(session, Kind.SIGNAL_SETTLED, order.request_id, {"request_id": signal.request_id})
+
+
+def _clock(session: Session) -> datetime:
+    at: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return at

@@ -97,9 +97,9 @@ class RequestRow(Base):
         return Money(self.amount, self.currency)
 
     @property
-    def approved_unit_price(self) -> Money:
-        """What one piece may cost by the approved amount."""
-        return self.total.per_unit(self.quantity)
+    def draft(self) -> Draft:
+        """The request as the rules see it."""
+        return Draft(self.product, self.quantity, self.total, self.reason, self.department_id, self.needed_by)
 
     @property
     def product(self) -> Product:

@@ -53,6 +53,8 @@ PRODUCT_LOOK_UP: Final = timedelta(seconds=20)
 REVIEW: Final = timedelta(minutes=5)
 #: Longer than the gateway's own deadline, so that a live worker always says what happened.
 VENDOR_CALL: Final = timedelta(seconds=40)
+#: One read-back with its retries; the workflow comes again later.
+READ_BACK: Final = timedelta(minutes=10)
 #: How long the vendor may be busy or away before a person settles the order.
 VENDOR_PATIENCE: Final = timedelta(hours=24)
 
@@ -177,7 +179,7 @@ async def read_order_back(given: RequestStep) -> OrderStepResult:
         given,
         result_type=OrderStepResult,
         start_to_close_timeout=VENDOR_CALL,
-        schedule_to_close_timeout=VENDOR_PATIENCE,
+        schedule_to_close_timeout=READ_BACK,
         retry_policy=VENDOR,
         summary="Read the order back",
     )

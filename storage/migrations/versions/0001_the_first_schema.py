@@ -318,7 +318,7 @@ def upgrade() -> None:
         sa.Column("highest_unit_price", sa.Numeric(precision=12, scale=3), nullable=False),
         sa.Column("intended_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("sends", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("read_backs", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("not_found_reads", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("unknown_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_by", sa.Uuid(), nullable=True),

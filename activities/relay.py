@@ -1,0 +1,146 @@
+"""Carries committed messages out: the outbox to Temporal and Redis, notifications to mail and chat. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import redis
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio.client import Client
+
+from gateways import temporal
+from gateways.chat import Chat, ChatNotTaken
+from gateways.mail import Mailer, MailNotTaken
+from rules import messages
+from rules.messages import DecisionSignal, PurchaseInput, SettledSignal, WithdrawSignal
+from rules.notification import Channel
+from rules.outbox import Kind
+from rules.request import workflow_id
+from storage import audit, flag, flag_copy, notification, outbox, person
+from storage.audit import SYSTEM
+from storage.notification import NotificationRow
+from storage.outbox import OutboxRow
+
+log = logging.getLogger(__name__)
+
+#: So many messages leave side by side; Temporal takes starts faster together than one by one.
+BATCH = 40
+
+Connect = Callable[[], Awaitable[Client]]
+
+
+@dataclass
+class OutboxRelay:
+    """Carries the outbox over. Several may run: each row is claimed by one."""
+
+    sessions: sessionmaker[Session]
+    connect: Connect
+    redis_client: redis.Redis
+
+    async def carry_over(self) -> int:
+        """One batch: claim, carry side by side, mark. Returns how many rows were claimed."""
+        session = self.sessions()
+        try:
+            rows = await asyncio.to_thread(outbox.claim, session, BATCH)
+            results = await asyncio.gather(*(self._carry(row) for row in rows), return_exceptions=True)
+            await asyncio.to_thread(_mark, session, rows, results)
+        finally:
+            await asyncio.to_thread(session.close)
+        return len(rows)
+
+    async def _carry(self, row: OutboxRow) -> str | None:
+        """Carry one message; a returned sentence tells of a message that came too late to matter."""
+        if Kind(row.kind) is Kind.SPREAD_FLAGS:
+            await asyncio.to_thread(self.spread_flags)
+            return None
+        client = await self.connect()
+        run_id = workflow_id(_request_id(row))
+        if Kind(row.kind) is Kind.START_APPROVAL:
+            await temporal.start_approval(client, run_id, PurchaseInput(**row.payload))
+            return None
+        name, given = _signal(row)
+        try:
+            await temporal.signal(client, run_id, name, given)
+        except temporal.NoSuchRun:
+            return f"{name} came after the end"
+        return None
+
+    def spread_flags(self) -> None:
+        """Publish the flags as they are now; raises redis.RedisError where Redis does not answer."""
+        with self.sessions.begin() as session:
+            snapshot = flag.read_truth(session)
+        flag_copy.publish(self.redis_client, snapshot)
+
+
+def _request_id(row: OutboxRow) -> UUID:
+    if row.request_id is None:
+        raise ValueError(f"outbox row {row.id} names no request")
+    return row.request_id
+
+
+def _signal(row: OutboxRow) -> tuple[str, DecisionSignal | WithdrawSignal | SettledSignal]:
+    match Kind(row.kind):
+        case Kind.SIGNAL_DECISION:
+            return messages.SIGNAL_DECISION, DecisionSignal(**row.payload)
+        case Kind.SIGNAL_WITHDRAW:
+            return messages.SIGNAL_WITHDRAW, WithdrawSignal(**row.payload)
+        case Kind.SIGNAL_SETTLED:
+            return messages.SIGNAL_SETTLED, SettledSignal(**row.payload)
+        case other:
+            raise ValueError(f"{other} is no signal")
+
+
+def _mark(session: Session, rows: Sequence[OutboxRow], results: Sequence[str | BaseException | None]) -> None:
+    sent = []
+    for row, result in zip(rows, results, strict=True):
+        if isinstance(result, BaseException):
+            log.warning("message not carried over", extra={"row": row.id, "error": repr(result)[:200]})
+            outbox.mark_failed(session, row, repr(result))
+            continue
+        sent.append(row.id)
+        if result is not None:
+            audit.record(session, SYSTEM, "signal.late", row.request_id, reason=result)
+    if sent:
+        outbox.mark_sent(session, sent)
+    session.commit()
+
+
+@dataclass
+class NotificationRelay:
+    """Delivers mails and chat messages. A dead mail server delays messages and nothing else."""
+
+    sessions: sessionmaker[Session]
+    mailer: Mailer
+    chat: Chat | None
+
+    async def carry_over(self) -> int:
+        """One batch: claim, deliver one by one, mark. Returns how many rows were claimed."""
+        return await asyncio.to_thread(self._deliver_batch)
+
+    def _deliver_batch(self) -> int:
+        with self.sessions.begin() as session:
+            rows = notification.claim_undelivered(session, BATCH)
+            for row in rows:
+                try:
+                    self._deliver(session, row)
+                except (MailNotTaken, ChatNotTaken) as error:
+                    log.warning("notification not delivered", extra={"row": row.id, "error": str(error)})
+                    notification.mark_undelivered(session, row, str(error))
+                else:
+                    notification.mark_delivered(session, row)
+            return len(rows)
+
+    def _deliver(self, session: Session, row: NotificationRow) -> None:
+        if row.channel == Channel.CHAT:
+            if self.chat is None:
+                raise ChatNotTaken("no chat is set up")
+            self.chat.send(row.subject, row.body)
+            return
+        recipient = person.by_id(session, row.recipient_id) if row.recipient_id else None
+        if recipient is None:
+            raise MailNotTaken("the recipient has no address")
+        self.mailer.send(recipient.email, row.subject, row.body, f"notification-{row.id}")

@@ -1,0 +1,117 @@
+"""Temporal: the connection, the search attributes, starting and signalling approvals. Knows no reason for either."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode, TLSConfig
+
+from rules import messages
+from rules.messages import PurchaseInput
+from settings import Settings
+
+__all__ = [
+    "NoSuchRun",
+    "RPCError",
+    "WorkflowFailureError",
+    "connect",
+    "ensure_search_attributes",
+    "signal",
+    "start_approval",
+]
+
+DEPARTMENT: Final = SearchAttributeKey.for_keyword("Department")
+STATUS: Final = SearchAttributeKey.for_keyword("Status")
+AMOUNT: Final = SearchAttributeKey.for_float("Amount")
+REQUESTER: Final = SearchAttributeKey.for_keyword("Requester")
+AUTO_APPROVED: Final = SearchAttributeKey.for_bool("AutoApproved")
+
+_TYPES: Final[dict[str, IndexedValueType.ValueType]] = {
+    DEPARTMENT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    STATUS.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    AMOUNT.name: IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE,
+    REQUESTER.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    AUTO_APPROVED.name: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+}
+
+#: A call that takes longer than this is given up; the outbox keeps the message.
+CALL_SECONDS: Final = timedelta(seconds=5)
+
+
+class NoSuchRun(Exception):
+    """The workflow that a signal was for has ended, or never was."""
+
+
+async def connect(settings: Settings) -> Client:
+    """A client for the namespace that the settings name; raises RuntimeError where nobody answers."""
+    tls: bool | TLSConfig = settings.temporal_tls
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        tls=tls,
+        api_key=settings.temporal_api_key,
+    )
+
+
+async def ensure_search_attributes(client: Client) -> None:
+    """Make the search attributes of an approval known to the namespace; harmless when repeated."""
+    service = client.operator_service
+    known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    missing = {name: kind for name, kind in _TYPES.items() if name not in known.custom_attributes}
+    if missing:
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        await service.add_search_attributes(request)
+
+
+async def start_approval(client: Client, workflow_id: str, given: PurchaseInput) -> None:
+    """Start the one workflow of a request; an already started or ended one counts as started.
+
+    Raises:
+        RPCError: the server could not take it; nothing says whether it did.
+    """
+    attributes = TypedSearchAttributes(
+        [
+            SearchAttributePair(DEPARTMENT, given.department_id),
+            SearchAttributePair(STATUS, "submitted"),
+            SearchAttributePair(AMOUNT, float(given.amount)),
+            SearchAttributePair(REQUESTER, given.requester_id),
+        ]
+    )
+    try:
+        await client.start_workflow(
+            messages.PURCHASE_APPROVAL,
+            given,
+            id=workflow_id,
+            task_queue=messages.APPROVALS_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            search_attributes=attributes,
+            memo={"number": given.number},
+            static_summary=f"{given.number} {given.title}"[:200],
+            static_details=f"{given.requester_name} asks for {given.title} ({given.amount} {given.currency})",
+            rpc_timeout=CALL_SECONDS,
+        )
+    except WorkflowAlreadyStartedError:
+        return
+
+
+async def signal(client: Client, workflow_id: str, name: str, given: Any) -> None:
+    """Send a signal; raises NoSuchRun where the workflow has ended or never was, RPCError otherwise."""
+    try:
+        await client.get_workflow_handle(workflow_id).signal(name, given, rpc_timeout=CALL_SECONDS)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NoSuchRun(workflow_id) from None
+        raise

@@ -1,0 +1,210 @@
+"""Temporal's door: `python worker.py approvals` carries requests, `python worker.py control` carries messages out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import Client
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities import registry as activity_registry
+from activities.notification import Teller
+from activities.registry import Means
+from activities.relay import NotificationRelay, OutboxRelay
+from gateways import temporal
+from gateways.amazon import AmazonBusiness
+from gateways.amazon_account import account_of
+from gateways.chat import Chat
+from gateways.mail import Mailer
+from rules import messages
+from settings import Settings, SettingsError
+from storage import flag_copy, notification, outbox
+from storage.bell import Bell
+from storage.database import make_engine, make_sessions
+from storage.flag_copy import FlagCopy
+from workflows import registry as workflow_registry
+
+log = logging.getLogger("worker")
+
+#: Threads for activities, and connections to Postgres with them.
+THREADS = 16
+#: 62 KiB each; replaying these short histories is cheap (docs/performance.md).
+CACHED_WORKFLOWS = 1500
+#: A message that no ring announced waits at most this long.
+SWEEP_SECONDS = 1.0
+#: Longer than one vendor call may take.
+GRACE = timedelta(seconds=45)
+
+
+async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve approvals until told to stop; then finish what has begun."""
+    engine = make_engine(settings.database_url, THREADS, f"approvals/{settings.build_id}")
+    flags = FlagCopy(settings.redis_url).start()
+    means = Means(
+        sessions=make_sessions(engine),
+        vendor=AmazonBusiness(account_of(settings)),
+        flags=flags,
+        teller=Teller(settings.public_url, settings.slack_webhook_url is not None),
+        price_tolerance_percent=settings.price_tolerance_percent,
+    )
+    client = await _connected(settings, stop)
+    if client is None:
+        return
+    # Workers refuse workflows whose search attributes the namespace does not know.
+    await temporal.ensure_search_attributes(client)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads:
+        worker = Worker(
+            client,
+            task_queue=messages.APPROVALS_QUEUE,
+            workflows=list(workflow_registry.APPROVALS),
+            activities=activity_registry.approvals(means),
+            activity_executor=threads,
+            workflow_runner=SandboxedWorkflowRunner(
+                restrictions=SandboxRestrictions.default.with_passthrough_modules("rules", "workflows.steps")
+            ),
+            max_cached_workflows=CACHED_WORKFLOWS,
+            max_concurrent_activities=THREADS,
+            max_concurrent_local_activities=THREADS,
+            max_concurrent_workflow_task_polls=16,
+            max_concurrent_activity_task_polls=8,
+            graceful_shutdown_timeout=GRACE,
+        )
+        async with worker:
+            log.info("approvals worker is ready", extra={"build": settings.build_id})
+            await stop.wait()
+    flags.stop()
+    engine.dispose()
+
+
+async def run_control(settings: Settings, stop: asyncio.Event) -> None:
+    """Carry messages out until told to stop."""
+    engine = make_engine(settings.database_url, 4, f"control/{settings.build_id}")
+    sessions = make_sessions(engine)
+    bell = Bell(settings.database_url, [outbox.CHANNEL, notification.CHANNEL])
+    relay = OutboxRelay(sessions, _Connection(settings).client, flag_copy.connect(settings.redis_url))
+    delivery = NotificationRelay(
+        sessions,
+        Mailer(settings.smtp_url, settings.mail_from),
+        Chat(settings.slack_webhook_url) if settings.slack_webhook_url else None,
+    )
+    tasks = [
+        asyncio.create_task(task)
+        for task in (
+            bell.listen(),
+            _sweep(relay.carry_over, partial(bell.wait, outbox.CHANNEL, SWEEP_SECONDS)),
+            _sweep(delivery.carry_over, partial(bell.wait, notification.CHANNEL, SWEEP_SECONDS)),
+            # Redis may come back empty at any time; whoever reads it must not wait for the next change.
+            _sweep(partial(_seed_flags, relay), partial(asyncio.sleep, SWEEP_SECONDS)),
+        )
+    ]
+    log.info("control worker is ready", extra={"build": settings.build_id})
+    tasks.append(asyncio.create_task(_until(stop)))
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    engine.dispose()
+    for task in ended:
+        task.result()
+
+
+async def _sweep(carry_over: Callable[[], Awaitable[int]], rest: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            while await carry_over():
+                pass
+        except (SQLAlchemyError, redis.RedisError) as error:
+            log.warning("a store is away", extra={"error": type(error).__name__})
+            await asyncio.sleep(SWEEP_SECONDS)
+        await rest()
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _seed_flags(relay: OutboxRelay) -> int:
+    await asyncio.to_thread(relay.spread_flags)
+    return 0
+
+
+class _Connection:
+    """Connects to Temporal when first needed, so that a dead server delays only what is for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: Client | None = None
+        self._lock = asyncio.Lock()
+
+    async def client(self) -> Client:
+        """The client; raises RuntimeError while nobody answers."""
+        async with self._lock:
+            if self._client is None:
+                client = await temporal.connect(self._settings)
+                await temporal.ensure_search_attributes(client)
+                self._client = client
+            return self._client
+
+
+async def _connected(settings: Settings, stop: asyncio.Event) -> Client | None:
+    """The client as soon as the server answers; None where we are told to stop before."""
+    while not stop.is_set():
+        try:
+            return await temporal.connect(settings)
+        except RuntimeError as error:
+            log.warning(
+                "Temporal does not answer yet",
+                extra={"address": settings.temporal_address, "error": str(error)[:200]},
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), SWEEP_SECONDS)
+    return None
+
+
+ROLES = {"approvals": run_approvals, "control": run_control}
+
+
+async def _main(role: str, settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await ROLES[role](settings, stop)
+
+
+def main() -> None:
+    """Read the command line and the settings, then serve until a signal comes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role", choices=sorted(ROLES))
+    role = parser.parse_args().role
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    Runtime.set_default(
+        Runtime(
+            telemetry=TelemetryConfig(
+                logging=LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
+            )
+        )
+    )
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsError as error:
+        sys.exit("\n".join(error.problems))
+    asyncio.run(_main(role, settings))
+
+
+if __name__ == "__main__":
+    main()
