@@ -29,7 +29,7 @@ def read_product(document: Any, link: ProductLink) -> Product:
         raise ValueError("the answer is about another product")
     title = clean_vendor_text(document["title"], _LONGEST_TITLE) or link.asin
     category = category_of(document.get("taxonomies") or [])
-    offer = next(iter(document.get("includedDataTypes", {}).get("OFFERS") or []), {})
+    offer: Any = next(iter(document.get("includedDataTypes", {}).get("OFFERS") or []), {})
     availability = clean_vendor_text(offer.get("availability")).casefold()
     return Product(
         asin=link.asin,
