@@ -1,0 +1,124 @@
+"""Whether a part answers: one handshake in its own language for each. Knows protocols; starts nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import smtplib
+import threading
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import psycopg
+import redis
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+
+from settings import Settings
+
+RETRY_SECONDS = 0.05
+
+#: What a part that is not up yet may answer with; anything else is an error of ours and is raised.
+NOT_YET = (
+    OSError,
+    psycopg.OperationalError,
+    redis.RedisError,
+    RuntimeError,
+    smtplib.SMTPException,
+    http.client.HTTPException,
+)
+
+
+class NeverReady(Exception):
+    """A part did not answer in time; the message holds its last word."""
+
+
+def wait_until(attempt: Callable[[], object], within_seconds: float, goes_on: Callable[[], bool]) -> None:
+    """Try the handshake until it succeeds. Raises NeverReady when time is over or `goes_on` turns false.
+
+    A part that is only just starting cannot tell us when it is up: its first answer is the event.
+    """
+    pause = threading.Event()
+    tries = max(1, int(within_seconds / RETRY_SECONDS))
+    last: Exception | None = None
+    for _ in range(tries):
+        if not goes_on():
+            break
+        try:
+            attempt()
+        except NOT_YET as refused:
+            last = refused
+        else:
+            return
+        pause.wait(RETRY_SECONDS)
+    raise NeverReady(str(last))
+
+
+def postgres(url: str) -> None:
+    """Postgres lets this role in. Wrong passwords and missing databases count as not ready, too."""
+    with psycopg.connect(url.replace("+psycopg", "", 1), connect_timeout=2) as connection:
+        connection.execute("SELECT 1")
+
+
+def valkey(url: str) -> None:
+    """The flags' messenger answers a ping."""
+    with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
+        client.ping()
+
+
+def temporal(settings: Settings) -> None:
+    """Temporal's front end is serving and knows the namespace."""
+    asyncio.run(_connect(settings))
+
+
+def workers(settings: Settings, queue: str) -> None:
+    """A worker asks this task queue for work."""
+    asyncio.run(_ask_for_pollers(settings, queue))
+
+
+async def _connect(settings: Settings) -> Client:
+    client = await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        tls=settings.temporal_tls,
+        api_key=settings.temporal_api_key,
+    )
+    await client.count_workflows("")
+    return client
+
+
+async def _ask_for_pollers(settings: Settings, queue: str) -> None:
+    client = await _connect(settings)
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=settings.temporal_namespace,
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    if not answer.pollers:
+        raise ConnectionError(f"no worker asks the task queue {queue} for work")
+
+
+def smtp(url: str) -> None:
+    """The mail server greets us."""
+    parts = urlsplit(url)
+    connect = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
+    with connect(parts.hostname or "", parts.port or 0, timeout=5) as server:
+        server.noop()
+
+
+def web(url: str) -> None:
+    """A web server answers, and not with an error of its own."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=5)
+    try:
+        connection.request("GET", parts.path or "/")
+        status = connection.getresponse().status
+    finally:
+        connection.close()
+    if status >= 500:
+        raise ConnectionError(f"answered {status}")
