@@ -30,6 +30,7 @@ PRODUCTION = {
     "VENDOR_REFRESH_TOKEN": "hush-token",
     "VENDOR_USER_EMAIL": "purchasing@example.org",
     "VENDOR_BUYING_GROUP": "group-1",
+    "VENDOR_SHIP_TO": "Goods in; +1; Main St 1; Springfield; IL; 62701; US",
 }
 
 
@@ -69,6 +70,7 @@ def test_without_a_mode_everything_is_strict() -> None:
             "VENDOR_REFRESH_TOKEN",
             "VENDOR_USER_EMAIL",
             "VENDOR_BUYING_GROUP",
+            "VENDOR_SHIP_TO",
         )
     ]
 
