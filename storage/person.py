@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.person import Person, Role
 from storage.database import Base, new_id
+from storage.department import Department
 
 
 class PersonRow(Base):
@@ -30,7 +31,7 @@ class PersonRow(Base):
     email: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    department_id: Mapped[str] = mapped_column(ForeignKey("department.id"), index=True)
+    department_id: Mapped[str] = mapped_column(ForeignKey(Department.id), index=True)
     manager_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), index=True)
     locked_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
