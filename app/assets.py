@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 from pathlib import Path
 
 from flask import Flask, Response, request, send_from_directory, url_for
@@ -42,8 +43,7 @@ def set_up_assets(app: Flask, folder: Path = STATIC) -> None:
         hashed = filename.startswith("dist/")
         packed = f"{filename}.gz"
         if hashed and request.accept_encodings.find("gzip") >= 0 and (folder / packed).is_file():
-            plain_type = send_from_directory(folder, filename).mimetype
-            response = send_from_directory(folder, packed, mimetype=plain_type)
+            response = send_from_directory(folder, packed, mimetype=mimetypes.guess_type(filename)[0])
             response.headers["Content-Encoding"] = "gzip"
         else:
             response = send_from_directory(folder, filename)

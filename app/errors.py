@@ -24,7 +24,7 @@ from flask_babel import lazy_gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from app import database
 from app.access import LoginNeeded, server_session
@@ -109,6 +109,7 @@ def set_up_errors(app: Flask) -> None:
     app.register_error_handler(BusinessError, show_refusal)
     app.register_error_handler(CSRFError, show_stale_form)
     app.register_error_handler(HTTPException, show_http_error)
+    app.register_error_handler(SecurityError, refuse_host)
     for away in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(away, show_database_away)
 
@@ -170,11 +171,16 @@ def show_refusal(error: BusinessError) -> Response:
 
 def show_stale_form(error: CSRFError) -> ResponseReturnValue:
     """A form whose token is missing or of another session: say so and change nothing."""
-    if request.endpoint == "account.login" and not wants_json() and not is_htmx():
+    if request.endpoint == "account.log_in_here" and not wants_json() and not is_htmx():
         return redirect(url_for("account.login", why="stale"), 303)
     detail = _("The page was open for too long or came from elsewhere, so nothing was changed.")
     _log.info("form token refused", extra={"why": error.description})
     return show(Problem(400, "stale-form", _title(400), detail))
+
+
+def refuse_host(_error: SecurityError) -> Response:
+    """A host name that is not ours: no page, because no link on it could be trusted."""
+    return Response("This is not one of our names.\n", 400, mimetype="text/plain")
 
 
 def show_http_error(error: HTTPException) -> ResponseReturnValue:
