@@ -15,6 +15,7 @@ from rules.errors import (
     NotAllowed,
     NotTheAskedApprover,
     OwnRequestCannotBeDecided,
+    RequestIsClosed,
 )
 from rules.person import Act, Person, may
 from rules.request import clean_text
@@ -107,6 +108,12 @@ def check_may_decide(person: Person, requester_id: UUID, asked_ids: Collection[U
         raise NotAllowed("Your account may not decide requests.")
     if person.id not in asked_ids:
         raise NotTheAskedApprover("Somebody else is asked to decide this request.")
+
+
+def check_in_time(deadline_at: datetime, now: datetime) -> None:
+    """Refuse an answer after the deadline, also while the system has not come round to closing the question."""
+    if now >= deadline_at:
+        raise RequestIsClosed(f"The time to decide ran out at {deadline_at:%Y-%m-%d %H:%M} UTC.")
 
 
 def check_unchanged(shown: Mapping[str, str], now: Mapping[str, str]) -> None:

@@ -12,7 +12,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as UUID_COLUMN
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rules.decision import NO_DECISION, Answer, Outcome, Why, check_may_decide, check_unchanged, deadline
+from rules.decision import (
+    NO_DECISION,
+    Answer,
+    Outcome,
+    Why,
+    check_in_time,
+    check_may_decide,
+    check_unchanged,
+    deadline,
+)
 from rules.errors import AlreadyDecided, NotFound, RequestIsClosed
 from rules.messages import DecisionSignal
 from rules.money import Money
@@ -162,12 +171,14 @@ def answer(
     Raises:
         OwnRequestCannotBeDecided, NotAllowed, NotTheAskedApprover: see rules/decision.py.
         AlreadyDecided: names who decided and when.
+        RequestIsClosed: the deadline has passed, or the request is not waiting any more.
         ChangedSinceShown: the question is another one than the page showed.
     """
     decision = _latest(session, row)
     check_may_decide(decider, row.requester_id, decision.asked_ids)
     if decision.outcome is not None:
         raise AlreadyDecided(describe_outcome(session, decision))
+    check_in_time(decision.deadline_at, now(session))
     check_unchanged(
         shown,
         {"decision": str(decision.id), "amount": str(decision.total), "content": decision.content_hash},
