@@ -102,7 +102,7 @@ def _text_of(message: EmailMessage) -> str:
 
 
 def smtp_server(mailbox: Mailbox, port: int) -> Controller:
-    """The SMTP side, not yet started; it runs in a thread of its own. Port 0 takes a free one."""
+    """The SMTP side, not yet started; it runs in a thread of its own."""
     return Controller(
         mailbox,
         hostname=HOST,

@@ -178,13 +178,13 @@ def _run_program(name: str, arguments: Sequence[str]) -> None:
         raise CannotRun(f"Postgres: {name} failed: {' '.join(last)}")
 
 
-def main() -> None:
-    """Make the cluster if there is none, then become the server."""
+def main(options: Sequence[str]) -> None:
+    """Make the cluster if there is none, then become the server. `options` are NAME=VALUE for Postgres."""
     plan = Plan(os.environ)
     data = plan.folder("postgres") / "data"
-    make_cluster(data, plan.secret(SUPERUSER))
+    make_cluster(data, plan.secret(SUPERUSER), durable="fsync=off" not in options)
     _check_owner(data)
-    command = server_command(data, plan.port("POSTGRES_PORT"))
+    command = server_command(data, plan.port("POSTGRES_PORT"), options)
     if _runs_as_root():
         _make_reachable(data)
         user = _system_user()
@@ -197,6 +197,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except CannotRun as stopped:
         sys.exit(str(stopped))

@@ -24,7 +24,8 @@ PATIENCE_SECONDS = 10
 #: What healthy servers say and nobody needs: a banner, advice about a laptop's kernel, a farewell.
 CHATTER = re.compile(
     r"^\s*$|^Temporal (CLI|Server|Persistence|UI|Metrics)\b"
-    r"|Memory overcommit must be enabled|Received SIGTERM scheduling shutdown|ready to exit, bye bye"
+    r"|the database system is starting up|Memory overcommit must be enabled"
+    r"|Received SIGTERM scheduling shutdown|ready to exit, bye bye"
 )
 
 

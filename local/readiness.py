@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import smtplib
 import threading
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -15,10 +16,14 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
+from gateways.temporal import connect
 from settings import Settings
 
 RETRY_SECONDS = 0.05
+
+Handshake = Callable[[], object]
 
 #: What a part that is not up yet may answer with; anything else is an error of ours and is raised.
 NOT_YET = (
@@ -26,6 +31,7 @@ NOT_YET = (
     psycopg.OperationalError,
     redis.RedisError,
     RuntimeError,
+    RPCError,
     smtplib.SMTPException,
     http.client.HTTPException,
 )
@@ -35,17 +41,15 @@ class NeverReady(Exception):
     """A part did not answer in time; the message holds its last word."""
 
 
-def wait_until(attempt: Callable[[], object], within_seconds: float, goes_on: Callable[[], bool]) -> None:
+def wait_until(attempt: Handshake, within_seconds: float, goes_on: Callable[[], bool]) -> None:
     """Try the handshake until it succeeds. Raises NeverReady when time is over or `goes_on` turns false.
 
     A part that is only just starting cannot tell us when it is up: its first answer is the event.
     """
     pause = threading.Event()
-    tries = max(1, int(within_seconds / RETRY_SECONDS))
     last: Exception | None = None
-    for _ in range(tries):
-        if not goes_on():
-            break
+    deadline = time.monotonic() + within_seconds
+    while goes_on() and time.monotonic() < deadline:
         try:
             attempt()
         except NOT_YET as refused:
@@ -73,20 +77,24 @@ def temporal(settings: Settings) -> None:
     asyncio.run(_connect(settings))
 
 
+def temporal_at(address: str) -> None:
+    """Temporal's front end is serving its default namespace at host:port."""
+    asyncio.run(_count_workflows(address))
+
+
 def workers(settings: Settings, queue: str) -> None:
     """A worker asks this task queue for work."""
     asyncio.run(_ask_for_pollers(settings, queue))
 
 
 async def _connect(settings: Settings) -> Client:
-    client = await Client.connect(
-        settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        tls=settings.temporal_tls,
-        api_key=settings.temporal_api_key,
-    )
+    client = await connect(settings)
     await client.count_workflows("")
     return client
+
+
+async def _count_workflows(address: str) -> None:
+    await (await Client.connect(address)).count_workflows("")
 
 
 async def _ask_for_pollers(settings: Settings, queue: str) -> None:

@@ -15,7 +15,7 @@ def main() -> int:
     if not plan.state.exists():
         print(f"Nothing to delete: {plan.state} is not there.")
         return 0
-    if not plan.room.become_owner():
+    if plan.room.become_owner() is None:
         print(
             f"It runs, as process {plan.room.owner_pid()}: end that one first (Ctrl-C there).",
             file=sys.stderr,

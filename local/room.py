@@ -39,15 +39,15 @@ class Room:
         """Shared by all running apps; free means: the servers may end."""
         return self.folder / "apps.lock"
 
-    def become_owner(self) -> bool:
-        """Hold the room, with the gate shut, until this process ends; False where somebody else holds it."""
+    def become_owner(self) -> int | None:
+        """Hold the room until this process ends or releases the lock that is returned; None where it is held."""
         self.folder.mkdir(parents=True, exist_ok=True)
         owner = locks.try_to_take(self.owner)
         if owner is None:
-            return False
+            return None
         os.ftruncate(owner, 0)
         os.write(owner, str(os.getpid()).encode())
-        return True
+        return owner
 
     def owner_pid(self) -> str:
         """Who holds the room, as text for a person. Never called by the owner: it would lose its lock."""

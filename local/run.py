@@ -40,7 +40,7 @@ def run(plan: Plan) -> int:
     """Everything from the first check to the last goodbye. Returns the exit code; raises CannotRun."""
     settings = Settings.from_environment(plan.environment)
     check_folders(plan)
-    if not plan.room.become_owner():
+    if plan.room.become_owner() is None:
         raise CannotRun(
             f"It runs already, as process {plan.room.owner_pid()}: end that one first (Ctrl-C there)"
         )

@@ -1,0 +1,239 @@
+"""What every test may ask for: real servers, started when first asked for, and a state of its own in each.
+
+Pure tests ask for nothing here, so nothing starts for them: heavy imports stay inside the fixtures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import pytest
+
+from local import locks
+from local.room import Room
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from sqlalchemy.orm import Session, sessionmaker
+    from temporalio.client import Client
+
+    from local.plan import Plan
+    from settings import Settings
+    from tests.post import Post
+    from tests.servers import Database, Servers
+
+#: Tells the test processes of one session where its servers keep their notes.
+FOLDER: Final = "VISTOBUENO_TEST_SERVERS"
+OWNER: Final = pytest.StashKey[int]()
+
+SECRET_KEY: Final = "a key that only tests use, and long enough"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Open the session's room, in its first process only; its servers live as long as that process holds it."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(tempfile.mkdtemp(prefix="vistobueno-tests-"))
+    folder.chmod(0o711)  # Postgres may run as another user, who must get through
+    owner = Room(folder).become_owner()
+    assert owner is not None
+    config.stash[OWNER] = owner
+    os.environ[FOLDER] = str(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let the servers end, wait until they have, and leave nothing behind."""
+    if OWNER not in config.stash:
+        return
+    locks.release(config.stash[OWNER])
+    folder = Path(os.environ.pop(FOLDER))
+    if any(folder.glob("*.port")):
+        from tests.servers import end_servers
+
+        end_servers(Room(folder))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Servers:
+    """The session's servers; `servers.postgres()`, `.valkey(name)`, `.temporal()` start one or share it."""
+    from tests.servers import Servers
+
+    return Servers(Path(os.environ[FOLDER]))
+
+
+@pytest.fixture(scope="session")
+def postgres(servers: Servers) -> Plan:
+    """Postgres with a migrated database to clone, shared by all test processes."""
+    return servers.postgres()
+
+
+@pytest.fixture
+def database(postgres: Plan) -> Iterator[Database]:
+    """A fresh, migrated database for one test: `.url` as the product's role, `.owner_url` as the owner's."""
+    from tests.servers import clone
+
+    with clone(postgres, f"test_{uuid4().hex}") as database:
+        yield database
+
+
+@pytest.fixture
+def database_url(database: Database) -> str:
+    """The URL of a fresh, migrated database for one test, as the product's role."""
+    return database.url
+
+
+@pytest.fixture
+def sessions(database_url: str) -> Iterator[sessionmaker[Session]]:
+    """Sessions on a fresh database; what they commit is gone after the test."""
+    from storage.database import make_engine, make_sessions
+
+    engine = make_engine(database_url)
+    yield make_sessions(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_sessions(postgres: Plan) -> Iterator[sessionmaker[Session]]:
+    """Sessions on one database for all tests of this process; only for `session`, which takes all back."""
+    from storage.database import make_engine, make_sessions
+    from tests.servers import clone
+
+    with clone(postgres, f"test_{uuid4().hex}") as database:
+        engine = make_engine(database.url)
+        yield make_sessions(engine)
+        engine.dispose()
+
+
+@pytest.fixture
+def session(shared_sessions: sessionmaker[Session]) -> Iterator[Session]:
+    """One session in a transaction that is taken back after the test, also what the test commits in it.
+
+    All of it is one moment to the database: `now(session)` stands still. Tests of time passing use `sessions`.
+    """
+    engine = shared_sessions.kw["bind"]
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        with shared_sessions(bind=connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+        transaction.rollback()
+
+
+@pytest.fixture(scope="session")
+def process_valkey_url(servers: Servers) -> str:
+    """One Valkey for each test process: what is published on a server reaches all that listen to it."""
+    return servers.valkey(f"valkey-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+
+
+@pytest.fixture
+def redis_url(process_valkey_url: str) -> Iterator[str]:
+    """The URL of a Valkey that is empty and that no other test uses at the same time."""
+    from tests.servers import empty_valkey
+
+    yield process_valkey_url
+    empty_valkey(process_valkey_url)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client of that Valkey, answering with text."""
+    from redis import Redis
+
+    with Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def temporal_address(servers: Servers) -> str:
+    """host:port of the Temporal server that all tests share; each works in a namespace of its own."""
+    return servers.temporal()
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    """The event loop of one test: `runner.run(coroutine)`. Clients made in it belong to it."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture
+def temporal_namespace(temporal_address: str, runner: asyncio.Runner) -> str:
+    """A namespace for one test, with the product's search attributes: no queue, no workflow from elsewhere."""
+    from tests.namespace import make_namespace
+
+    name = f"test-{uuid4().hex}"
+    runner.run(make_namespace(temporal_address, name))
+    return name
+
+
+@pytest.fixture
+def temporal_client(temporal_address: str, temporal_namespace: str, runner: asyncio.Runner) -> Client:
+    """A client of the test's namespace, in the loop of `runner`."""
+    from temporalio.client import Client
+
+    return runner.run(Client.connect(temporal_address, namespace=temporal_namespace))
+
+
+@pytest.fixture
+def vendor() -> Iterator[str]:
+    """The base URL of a vendor sandbox of this test's own: no orders, no faults, list prices."""
+    from local.vendor import running
+
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def smtp(tmp_path: Path) -> Iterator[Post]:
+    """A mail server that catches: `.url` for the product, `.wait_for(count)` and `.mails()` for the test."""
+    from tests.post import catching
+
+    with catching(tmp_path / "mailbox") as post:
+        yield post
+
+
+@pytest.fixture
+def environment(
+    database: Database,
+    redis_url: str,
+    temporal_address: str,
+    temporal_namespace: str,
+    vendor: str,
+    smtp: Post,
+) -> dict[str, str]:
+    """The environment of a product that uses all parts of this test; also for processes that a test starts."""
+    return {
+        **os.environ,
+        "VISTOBUENO_MODE": "local",
+        "SECRET_KEY": SECRET_KEY,
+        "DATABASE_URL": database.url,
+        "MIGRATION_DATABASE_URL": database.owner_url,
+        "REDIS_URL": redis_url,
+        "TEMPORAL_ADDRESS": temporal_address,
+        "TEMPORAL_NAMESPACE": temporal_namespace,
+        "VENDOR_URL": vendor,
+        "SMTP_URL": smtp.url,
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str]) -> Settings:
+    """The settings of that product."""
+    from settings import Settings
+
+    return Settings.from_environment(environment)
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    """Closes at the end of the test what the test gives it: `closing.enter_context(...)`."""
+    with ExitStack() as stack:
+        yield stack
