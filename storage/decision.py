@@ -174,6 +174,8 @@ def answer(
         RequestIsClosed: the deadline has passed, or the request is not waiting any more.
         ChangedSinceShown: the question is another one than the page showed.
     """
+    # Every act on a question holds its request first, so that no two of them wait for each other.
+    row = request.by_id(session, row.id, lock=True)
     decision = _latest(session, row)
     check_may_decide(decider, row.requester_id, decision.asked_ids)
     if decision.outcome is not None:
@@ -216,6 +218,7 @@ def _latest(session: Session, row: RequestRow) -> DecisionRow:
         .where(DecisionRow.request_id == row.id)
         .order_by(DecisionRow.round.desc())
         .limit(1)
+        .execution_options(populate_existing=True)
     ).one_or_none()
     if decision is None:
         raise NotFound("Nobody has been asked about this request.")
@@ -228,6 +231,7 @@ def expire(session: Session, decision: DecisionRow) -> Outcome:
     Returns:
         The outcome that stands; both stores name the same winner because only this one is asked.
     """
+    request.by_id(session, decision.request_id, lock=True)
     if _close(session, decision.id, Outcome.EXPIRED, None, NO_DECISION):
         request.move(session, decision.request_id, Status.EXPIRED, SYSTEM, closed_reason=NO_DECISION)
         return Outcome.EXPIRED
@@ -237,6 +241,7 @@ def expire(session: Session, decision: DecisionRow) -> Outcome:
 
 def withdraw(session: Session, row: RequestRow, requester_id: UUID) -> None:
     """Take a request back for its requester; raises RequestIsClosed where it was decided."""
+    row = request.by_id(session, row.id, lock=True)
     request.check_open_for_withdrawal(row)
     moved = request.move(session, row.id, Status.WITHDRAWN, Actor.person(requester_id))
     if not moved:
