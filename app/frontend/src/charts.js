@@ -17,8 +17,8 @@ echarts.use([
   TooltipComponent,
 ]);
 
-const COLOURS = ["#0f766e", "#b45309", "#4f6bbd", "#9d5a87", "#6b7f3a", "#64748b"];
-const COLOURS_DARK = ["#2dd4bf", "#fbbf24", "#93b0ff", "#e29bc9", "#b6cf77", "#a3b1c6"];
+const COLOURS = ["#17877e", "#d79a2b", "#5875c4", "#a8638f", "#7a8f45", "#74808f"];
+const COLOURS_DARK = ["#34a89b", "#dcae55", "#86a0e8", "#cf8bb6", "#a3bb68", "#97a4b8"];
 
 function style(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -33,6 +33,7 @@ function withHouseStyle(option) {
     nameTextStyle: { color: style("--vb-quiet") },
   };
   const dress = (one) => ({ ...axis, ...one });
+  const shape = (one) => (one.type === "bar" ? { barMaxWidth: 40, ...one } : { symbolSize: 7, lineStyle: { width: 2.5 }, ...one });
   const dressAll = (axes) => (Array.isArray(axes) ? axes.map(dress) : axes && dress(axes));
   return {
     color: dark ? COLOURS_DARK : COLOURS,
@@ -46,6 +47,7 @@ function withHouseStyle(option) {
     tooltip: { trigger: "axis", ...option.tooltip, renderMode: "richText" },
     xAxis: dressAll(option.xAxis),
     yAxis: dressAll(option.yAxis),
+    series: (option.series ?? []).map(shape),
   };
 }
 
