@@ -51,7 +51,7 @@ _ALL: Final = (
     Scenario("lost_answer_visible_late", "delivery", "The same, and three read-backs do not find it yet"),
     Scenario("hang", "delivery", "No answer at all, nothing done", taken=False, seconds=120),
     Scenario("slow", "delivery", "The order is taken, the answer comes late", seconds=30),
-    Scenario("trickle", "delivery", "The answer comes byte by byte", seconds=1),
+    Scenario("trickle", "delivery", "The answer comes byte by byte", seconds=0.1),
     Scenario("cut_json", "delivery", "Half of the JSON document"),
     Scenario("cut_connection", "delivery", "The connection ends in the middle of the answer"),
     Scenario("html_answer", "delivery", "200 with a web page, nothing done", taken=False),
