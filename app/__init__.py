@@ -10,8 +10,10 @@ from flask_wtf.csrf import CSRFProtect
 
 from app.access import set_up_access
 from app.assets import set_up_assets
+from app.catalogue import set_up_catalogue
 from app.database import db
 from app.errors import set_up_errors
+from app.flags import set_up_flags
 from app.headers import set_up_headers
 from app.limits import set_up_limits
 from app.log import set_up_log
@@ -50,6 +52,8 @@ def create_app(settings: Settings) -> Flask:
     set_up_errors(app)
     set_up_assets(app)
     set_up_templating(app)
+    set_up_flags(app, settings.redis_url)
+    set_up_catalogue(app, settings)
     set_up_pages(app)
     return app
 

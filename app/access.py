@@ -13,10 +13,18 @@ from flask import session as flask_session
 from flask_login import LoginManager, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 
+from app import database
 from app.account import Account
 from app.session import PostgresSessions, ServerSession
-from rules.errors import BusinessError, Invalid, NotAllowed
-from rules.person import Act, Person, may
+from rules.errors import BusinessError, Invalid, NotAllowed, NotFound
+from rules.person import Act, Person, may, may_read_request
+from rules.request import is_number
+from storage import audit
+from storage import decision as decisions
+from storage import person as people
+from storage import request as requests
+from storage.audit import Actor
+from storage.request import RequestRow
 
 View = TypeVar("View", bound=Callable[..., Any])
 _log = logging.getLogger("vistobueno.access")
@@ -144,6 +152,42 @@ def may_here(act: Act) -> bool:
     """Whether whoever is logged in may do `act`; for templates and menus."""
     account = current_account()
     return account is not None and may(account.person.roles, act)
+
+
+def get_readable_request(number: str) -> RequestRow:
+    """The request with this number, if whoever is logged in may read it.
+
+    Raises:
+        NotFound: there is none, or it is not theirs to know of; the second is noted in the audit trail.
+    """
+    reader, session = current_person(), database.session()
+    row = requests.by_number(session, number) if is_number(number) else None
+    if row is not None and (row.requester_id == reader.id or _may_read(reader, row)):
+        return row
+    if row is not None:
+        audit.record(session, Actor.person(reader.id), "request.read_refused", row.id)
+        database.commit()
+    raise NotFound("There is no such request, or it is not yours to see.")
+
+
+def _may_read(reader: Person, row: RequestRow) -> bool:
+    session = database.session()
+    requester = people.by_id(session, row.requester_id)
+    asked = [person for decision in decisions.of_request(session, row.id) for person in decision.asked_ids]
+    return requester is not None and may_read_request(reader, requester.to_person(), asked)
+
+
+def get_own_request(number: str) -> RequestRow:
+    """The request with this number, if it was made by whoever is logged in.
+
+    Raises:
+        NotFound: see `get_readable_request`.
+        NotAllowed: it is another person's.
+    """
+    row = get_readable_request(number)
+    if row.requester_id != current_person().id:
+        raise NotAllowed("Only the person who asked for it can do this.")
+    return row
 
 
 def safe_next(target: str | None) -> str | None:

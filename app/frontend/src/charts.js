@@ -44,7 +44,14 @@ function withHouseStyle(option) {
     grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true, ...option.grid },
     legend: option.legend && { textStyle: { color: style("--vb-quiet") }, top: 0, ...option.legend },
     // Drawn, not written as HTML: the CSP allows no style attributes.
-    tooltip: { trigger: "axis", ...option.tooltip, renderMode: "richText" },
+    tooltip: {
+      trigger: "axis",
+      backgroundColor: dark ? "#1f2926" : "#ffffff",
+      borderColor: style("--vb-line"),
+      textStyle: { color: dark ? "#e4eae7" : "#1d2522", fontSize: 13 },
+      ...option.tooltip,
+      renderMode: "richText",
+    },
     xAxis: dressAll(option.xAxis),
     yAxis: dressAll(option.yAxis),
     series: (option.series ?? []).map(shape),

@@ -15,13 +15,13 @@ export function confirmFirst(Modal) {
       event.stopImmediatePropagation();
       waiting = { form, button };
       dialog.querySelector("[data-confirm-question]").textContent = question;
-      const yes = dialog.querySelector("[data-confirm-yes]");
+      const yes = dialog.querySelector("[data-confirm-go]");
       yes.textContent = button?.dataset.confirmYes ?? form.dataset.confirmYes ?? button?.textContent.trim() ?? yes.textContent;
       modal.show();
     },
     true,
   );
-  dialog.querySelector("[data-confirm-yes]").addEventListener("click", () => {
+  dialog.querySelector("[data-confirm-go]").addEventListener("click", () => {
     modal.hide();
     if (!waiting) return;
     const { form, button } = waiting;
@@ -30,5 +30,5 @@ export function confirmFirst(Modal) {
     delete form.dataset.confirmed;
     waiting = null;
   });
-  dialog.addEventListener("shown.bs.modal", () => dialog.querySelector("[data-confirm-yes]").focus());
+  dialog.addEventListener("shown.bs.modal", () => dialog.querySelector("[data-confirm-go]").focus());
 }

@@ -1,0 +1,8 @@
+"""What waits for a manager's decision: the inbox, one decision, several at once."""
+
+from app.pages.manager.panel import decision_panel
+from app.pages.manager.routes import pages
+
+pages.add_app_template_global(decision_panel)
+
+__all__ = ["pages"]

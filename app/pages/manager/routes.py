@@ -1,0 +1,179 @@
+"""The inbox and its answers. Who may decide what is settled in rules/decision.py, in the answer's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from app import database
+from app.access import current_person, opens
+from app.errors import is_htmx, wants_json
+from app.pages.manager.answering import Given, explain, give_answer, readable_request
+from app.pages.manager.panel import both_prices, is_mine
+from rules.decision import Outcome
+from rules.errors import AlreadyDecided, ChangedSinceShown, Invalid, NotFound, RequestIsClosed
+from rules.person import Act
+from storage import inbox as questions
+from storage.decision import DecisionRow
+from storage.inbox import Question
+from storage.request import RequestRow
+
+pages = Blueprint("manager", __name__, template_folder="templates")
+
+PER_PAGE = 25
+#: What people most often write when they say no; one touch fills it in.
+REASONS = (
+    lazy_gettext("Not needed now"),
+    lazy_gettext("We have one already"),
+    lazy_gettext("Too expensive"),
+    lazy_gettext("Please choose a cheaper one"),
+    lazy_gettext("The budget is used up"),
+    lazy_gettext("Please explain what it is for"),
+)
+
+
+@pages.app_context_processor
+def _shared() -> dict[str, object]:
+    return {"common_reasons": REASONS, "is_mine": is_mine, "both_prices": both_prices}
+
+
+@pages.get("/inbox")
+@opens(Act.DECIDE_REQUEST)
+def inbox() -> ResponseReturnValue:
+    """What waits for me."""
+    return _list_page("mine", questions.mine(database.session(), current_person().id))
+
+
+@pages.get("/inbox/all")
+@opens(Act.DECIDE_REQUEST)
+def inbox_all() -> ResponseReturnValue:
+    """Everything that waits in my circle, also for others."""
+    return _list_page("all", questions.in_scope(database.session(), current_person()))
+
+
+@pages.get("/inbox/decided")
+@opens(Act.DECIDE_REQUEST)
+def inbox_decided() -> ResponseReturnValue:
+    """What I was asked about and is answered."""
+    page = max(1, request.args.get("page", 1, int))
+    found, total = questions.decided(database.session(), current_person().id, min(page, 10_000), PER_PAGE)
+    return _list_page("decided", found, page=page, pages=-(-total // PER_PAGE))
+
+
+def _list_page(tab: str, found: Sequence[Question], page: int = 1, pages: int = 1) -> str:
+    waiting = questions.count_mine(database.session(), current_person().id)
+    return render_template(
+        "manager/inbox.html", tab=tab, found=found, waiting=waiting, page=page, pages=pages,
+        longest=questions.LONGEST_LIST,
+    )  # fmt: skip
+
+
+@pages.post("/requests/<number>/decision")
+@opens(Act.DECIDE_REQUEST)
+def decide(number: str) -> ResponseReturnValue:
+    """Approve or reject what was shown."""
+    session, person = database.session(), current_person()
+    row = readable_request(session, person, number)
+    try:
+        decision = give_answer(session, row, person, Given.of(request.form))
+    except Invalid as refusal:
+        if not is_htmx():
+            raise
+        return _row(row, status=422, problem=refusal.message)
+    except (AlreadyDecided, ChangedSinceShown, RequestIsClosed) as refusal:
+        if wants_json():
+            raise
+        database.session().rollback()
+        return _look_again(row, explain(refusal))
+    database.commit()
+    if is_htmx():
+        return _row(row, answered=decision)
+    flash(told(decision, row), "success")
+    return redirect(f"/requests/{row.number}", 303)
+
+
+def told(decision: DecisionRow, row: RequestRow) -> str:
+    """One sentence that says what a decision did."""
+    if decision.outcome == Outcome.APPROVED:
+        return _("Approved: %(title)s. It is being ordered.", title=row.title)
+    return _("Rejected: %(title)s. The requester is told why.", title=row.title)
+
+
+def _row(
+    row: RequestRow, *, status: int = 200, problem: str = "", changed: str = "", answered: DecisionRow | None = None
+) -> ResponseReturnValue:
+    """The row of the list as it stands now."""
+    question = questions.latest(database.session(), row.id)
+    waiting = questions.count_mine(database.session(), current_person().id)
+    page = render_template(
+        "manager/_answer.html",
+        question=question,
+        waiting=waiting,
+        problem=problem,
+        changed=changed,
+        comment=request.form.get("comment", ""),
+        told=told(answered, row) if answered is not None else "",
+    )
+    return make_response(page, status)
+
+
+def _look_again(row: RequestRow, why: str) -> ResponseReturnValue:
+    """The present state in place of the one that was answered, with what changed."""
+    if is_htmx():
+        return _row(row, status=409, changed=why)
+    question = questions.latest(database.session(), row.id)
+    return make_response(render_template("manager/changed.html", question=question, why=why), 409)
+
+
+@pages.get("/inbox/several")
+@opens(Act.DECIDE_REQUEST, repeatable=("pick",))
+def inbox_several() -> ResponseReturnValue:
+    """What would be decided at once, with its sum; shows and changes nothing."""
+    return _several_page(request.args.getlist("pick"))
+
+
+def _several_page(picked: Sequence[str], problem: str = "", comment: str = "") -> str:
+    person = current_person()
+    numbers = picked[: questions.LONGEST_LIST]
+    found = [
+        one
+        for one in questions.latest_of(database.session(), numbers)
+        if person.id in one.decision.asked_ids and one.requester.id != person.id
+    ]
+    if not found:
+        raise NotFound(_("None of these requests waits for you. Please tick some in the list."))
+    ready = [one for one in found if _may_be_bundled(one)]
+    return render_template(
+        "manager/several.html",
+        ready=ready,
+        left_out=[one for one in found if one not in ready],
+        sums=_sums(ready),
+        problem=problem,
+        comment=comment,
+    )
+
+
+def _may_be_bundled(question: Question) -> bool:
+    """A price that rose is looked at by itself: both prices have to be seen."""
+    return question.decision.outcome is None and both_prices(question) is None
+
+
+def _sums(found: Sequence[Question]) -> dict[str, object]:
+    """Currency -> sum; never added across currencies."""
+    sums: dict[str, object] = {}
+    for currency in sorted({one.decision.currency for one in found}):
+        sums[currency] = sum(one.decision.amount for one in found if one.decision.currency == currency)
+    return sums
+
+
+@pages.post("/inbox/several")
+@opens(Act.DECIDE_REQUEST)
+def inbox_decide_several() -> ResponseReturnValue:
+    """Answer each by itself, in its own transaction: what fails takes nothing else with it."""
+    picked = list(dict.fromkeys(request.form.getlist("pick")))[: questions.LONGEST_LIST]
+    results = [_answer_one(number) for number in picked]
+    return render_template("manager/several_done.html", results=results)
