@@ -18,7 +18,7 @@ from rules.errors import (
     RequestIsClosed,
 )
 from rules.person import Act, Person, may
-from rules.request import clean_text
+from rules.text import clean_text
 
 #: How long a request waits for a person before it is rejected by itself.
 DECISION_TIME: Final = timedelta(days=7)

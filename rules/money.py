@@ -18,13 +18,23 @@ MINOR_DIGITS: Final[dict[str, int]] = {
 #: The largest amount that a request may name; the database column holds no more.
 LARGEST_AMOUNT: Final = Decimal("9999999.999")
 
-_PLAIN_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
-_GROUPED_NUMBER = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})*[.,]?[0-9]*", re.ASCII)
+#: Amounts longer than this cannot be brought to the minor unit in decimal's 28 digits, and are nobody's price.
+_MOST_DIGITS = 20
+_LONGEST_TYPED = 40
+_PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.(?P<fraction>[0-9]+))?", re.ASCII)
+#: A number as people write it elsewhere: 1,000.00 and 1.000,00 and 1'000 and 1 000, or 49,90, or 5.
+_NUMBER_IN_ANOTHER_STYLE = re.compile(
+    r"[0-9]{1,3}(?:[.,'’ \u00a0\u202f][0-9]{3})+(?:[.,][0-9]*)?|[0-9]+,[0-9]*|[0-9]+\.", re.ASCII
+)
 
 
 @dataclass(frozen=True, order=False)
 class Money:
-    """An amount in one currency. Arithmetic across currencies is an error, never a guess."""
+    """An amount in one currency. Arithmetic across currencies is an error, never a guess.
+
+    The amount is kept at the currency's minor unit where that is exact, so that 10, 10.0 and the 10.000
+    of a database column are written alike; finer amounts are kept as they are.
+    """
 
     amount: Decimal
     currency: str
@@ -34,6 +44,10 @@ class Money:
             raise Invalid(f"{self.currency!r} is not a currency we know.", "currency")
         if not self.amount.is_finite():
             raise Invalid("An amount must be a finite number.", "amount")
+        if self.amount.adjusted() < _MOST_DIGITS:
+            at_minor = round_to_minor(self.amount, self.currency)
+            if at_minor == self.amount:
+                object.__setattr__(self, "amount", at_minor)
 
     def __str__(self) -> str:
         return f"{self.amount:,.{MINOR_DIGITS[self.currency]}f} {self.currency}"
@@ -71,23 +85,27 @@ def parse_amount(text: str, currency: str, field: str = "amount") -> Decimal:
         Invalid: for anything else; the message says what would be right. Nothing is rounded.
     """
     parse_currency(currency)
-    cleaned = text.strip()
-    if not cleaned:
+    if not text.strip():
         raise Invalid("Please give an amount, for example 49.90.", field)
-    if not _PLAIN_NUMBER.fullmatch(cleaned):
-        if _GROUPED_NUMBER.fullmatch(cleaned):
+    if text != text.strip():
+        raise Invalid("Please leave out the space before or after the amount.", field)
+    plain = _PLAIN_NUMBER.fullmatch(text) if len(text) <= _LONGEST_TYPED else None
+    if plain is None:
+        if len(text) <= _LONGEST_TYPED and _NUMBER_IN_ANOTHER_STYLE.fullmatch(text):
             raise Invalid("Please write the amount with a point and without separators: 1299.90.", field)
         raise Invalid("The amount must be a plain number such as 49.90.", field)
-    amount = Decimal(cleaned)
-    if amount <= 0:
-        raise Invalid("The amount must be more than zero.", field)
-    if amount > LARGEST_AMOUNT:
-        raise Invalid(f"The amount must be at most {LARGEST_AMOUNT:,.2f}.", field)
-    if amount != round_to_minor(amount, currency):
-        digits = MINOR_DIGITS[currency]
+    digits = MINOR_DIGITS[currency]
+    # Zeros count too: whoever types 1.000 may mean a thousand, and must not get one.
+    if len(plain["fraction"] or "") > digits:
         raise Invalid(
             f"{currency} has {digits or 'no'} digits after the point; please do not give more.", field
         )
+    amount = Decimal(text)
+    if amount <= 0:
+        raise Invalid("The amount must be more than zero.", field)
+    if amount > LARGEST_AMOUNT:
+        largest = round_to_minor(LARGEST_AMOUNT, currency)
+        raise Invalid(f"The amount must be at most {largest:,}.", field)
     return round_to_minor(amount, currency)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from rules.request import Status
+
+#: What a mail header can carry on one line and a screen can show.
+LONGEST_SUBJECT: Final = 200
 
 
 class Kind(StrEnum):
@@ -114,7 +119,13 @@ def word(kind: Kind, facts: Facts) -> Words:
         "detail": facts.detail,
     }
     text = body.format_map(values).strip()
-    return Words(" ".join(subject.format_map(values).split())[:200], f"{text}\n\n{facts.link}\n")
+    return Words(_on_one_line(subject.format_map(values)), f"{text}\n\n{facts.link}\n")
+
+
+def _on_one_line(text: str) -> str:
+    """The text as a mail header can hold it: no line breaks, no control characters, not too long."""
+    shown = "".join(" " if unicodedata.category(c) in {"Cc", "Cs"} else c for c in text)
+    return " ".join(shown.split())[:LONGEST_SUBJECT].rstrip()
 
 
 def audience(
@@ -133,10 +144,10 @@ def audience(
         case Status.REJECTED:
             return [(Kind.REJECTED, [requester_id])]
         case Status.EXPIRED:
-            return [(Kind.EXPIRED, [requester_id, *concerned])]
+            return [(Kind.EXPIRED, list(dict.fromkeys([requester_id, *concerned])))]
         case Status.ORDER_REFUSED:
             leaders = concerned or ([manager_id] if manager_id else [])
-            return [(Kind.ORDER_REFUSED, [requester_id, *leaders])]
+            return [(Kind.ORDER_REFUSED, list(dict.fromkeys([requester_id, *leaders])))]
         case Status.WITHDRAWN:
             return [(Kind.WITHDRAWN, concerned)] if concerned else []
         case _:

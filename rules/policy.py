@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -17,6 +18,8 @@ CATEGORIES: Final = (
     "electronics", "books", "office_supplies", "software", "furniture", "tools", "breakroom", "other",
 )  # fmt: skip
 LARGEST_COUNT: Final = 1000
+#: A department's id; a limit for "IT" would never be found, and what it should limit would be bought.
+_DEPARTMENT_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,15 @@ class RuleSet:
         }
 
 
-def read_rule_set(content: Mapping[str, Any]) -> RuleSet:
+def read_rule_set(content: object) -> RuleSet:
     """The rule set that a stored JSON object means.
 
     Raises:
         InvalidFields: for anything missing, unknown, of another type or out of range; never a guess.
     """
     problems: dict[str, str] = {}
+    if not isinstance(content, Mapping):
+        raise InvalidFields({"rule_set": "This must be an object with one entry for each rule."})
     names = {field.name for field in fields(RuleSet)}
     for name in sorted(names - content.keys()):
         problems[name] = "This entry is missing."
@@ -65,7 +70,7 @@ def read_rule_set(content: Mapping[str, Any]) -> RuleSet:
         problems[name] = "This entry is unknown."
     if problems:
         raise InvalidFields(problems)
-    currency = _read(problems, "currency", parse_currency, content["currency"])
+    currency = _read(problems, "currency", lambda v: parse_currency(_text(v)), content["currency"])
     in_currency = currency or "EUR"
     max_amount = _read(
         problems,
@@ -95,7 +100,7 @@ def _read(problems: dict[str, str], name: str, read: Any, value: Any) -> Any:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise Invalid('This must be written as text, such as "500.00".')
+        raise Invalid('This must be written as text, such as "500.00" or "EUR".')
     return value
 
 
@@ -124,6 +129,8 @@ def _read_vendors(value: Any) -> tuple[str, ...]:
     for host in _read_list(value):
         labels = host.split(".")
         plain = all(label and label.isascii() and label.replace("-", "").isalnum() for label in labels)
+        if host.startswith("www."):
+            raise Invalid(f"Please write {host!r} without www., as products name their vendor.")
         if host != host.lower() or len(labels) < 2 or not plain or len(host) > 253:
             raise Invalid(f"{host!r} is not a vendor host such as amazon.es.")
     return tuple(value)
@@ -132,10 +139,15 @@ def _read_vendors(value: Any) -> tuple[str, ...]:
 def _read_limits(value: Any, currency: str) -> tuple[tuple[str, Decimal], ...]:
     if not isinstance(value, dict):
         raise Invalid("This must map departments to amounts.")
-    return tuple(
-        (department, parse_amount(_text(limit), currency, "department_limits"))
-        for department, limit in sorted(value.items())
-    )
+    limits: list[tuple[str, Decimal]] = []
+    for department, limit in sorted(value.items()):
+        if not _DEPARTMENT_ID.fullmatch(department):
+            raise Invalid(f"{department!r} is not a department's id such as it or marketing.")
+        try:
+            limits.append((department, parse_amount(_text(limit), currency)))
+        except Invalid as refusal:
+            raise Invalid(f"{department}: {refusal.message}") from None
+    return tuple(limits)
 
 
 def content_hash(content: Mapping[str, Any]) -> str:

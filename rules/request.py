@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,9 +14,10 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from rules.errors import Invalid, InvalidFields
-from rules.money import Money, parse_amount, parse_currency
+from rules.money import Money, parse_amount, parse_currency, round_to_minor
 from rules.order import highest_unit_price
 from rules.product import BuyingGuidance, Product
+from rules.text import clean_text
 
 LONGEST_REASON: Final = 2000
 LARGEST_QUANTITY: Final = 999
@@ -24,6 +25,8 @@ LARGEST_QUANTITY: Final = 999
 LATEST_NEED: Final = timedelta(days=730)
 #: A second request for the same product by the same person within this time may be a duplicate.
 DUPLICATE_WINDOW: Final = timedelta(days=30)
+
+_NUMBER = re.compile(r"PR-[0-9]{4}-[0-9]{6,12}", re.ASCII)
 
 
 class Status(StrEnum):
@@ -85,8 +88,9 @@ class Draft:
 
     @property
     def unit_price(self) -> Money:
-        """The price of one piece that an approval covers."""
-        return self.amount.per_unit(self.quantity)
+        """The price of one piece that an approval covers: cut off, so that all of them never cost more."""
+        currency = self.amount.currency
+        return Money(round_to_minor(self.amount.amount / self.quantity, currency), currency)
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def judge_draft(typed: Typed, product: Product | None, department_id: str, today
 
 T = TypeVar("T")
 
+_PLAIN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
 
 def _collect(problems: dict[str, str], judge: Callable[[], T]) -> T | None:
     try:
@@ -154,7 +160,9 @@ def product_doubt(draft: Draft, product: Product | None, tolerance_percent: Deci
     if product.buying_guidance is BuyingGuidance.BLOCKED:
         return "The company's guided buying at the vendor blocks this product."
     if product.unit_price.currency != draft.amount.currency:
-        return f"The vendor sells in {product.unit_price.currency}, the request is in {draft.amount.currency}."
+        return (
+            f"The vendor sells in {product.unit_price.currency}, the request is in {draft.amount.currency}."
+        )
     most = highest_unit_price(draft.unit_price, tolerance_percent)
     if product.unit_price.is_above(most):
         return f"The vendor asks {product.unit_price} for one, the request covers {draft.unit_price}."
@@ -172,10 +180,12 @@ def parse_quantity(text: str, product: Product | None) -> int:
 
 def parse_needed_by(text: str, today: date) -> date | None:
     """The day by which it is needed, None where the field is empty; raises Invalid."""
-    if not text.strip():
+    typed = text.strip()
+    if not typed:
         return None
     try:
-        needed_by = date.fromisoformat(text.strip())
+        # fromisoformat would also read 20261224 and the week date 2026-W52-4.
+        needed_by = date.fromisoformat(typed if _PLAIN_DATE.fullmatch(typed) else "")
     except ValueError:
         raise Invalid(
             "Please give the date as year-month-day, for example 2026-12-24.", "needed_by"
@@ -185,34 +195,6 @@ def parse_needed_by(text: str, today: date) -> date | None:
     if needed_by > today + LATEST_NEED:
         raise Invalid("The date is more than two years ahead.", "needed_by")
     return needed_by
-
-
-def clean_text(text: str, field: str, longest: int, *, required: bool = True) -> str:
-    """The text without surrounding space; raises Invalid for what a store or a screen cannot hold safely.
-
-    Line breaks and tabs are kept. Refused: control characters, lone surrogates, and characters that
-    reverse or hide text (bidirectional overrides, zero-width and tag characters).
-    """
-    cleaned = text.replace("\r\n", "\n").strip()
-    if required and not cleaned:
-        raise Invalid("Please fill this in.", field)
-    if len(cleaned) > longest:
-        raise Invalid(f"Please use at most {longest} characters; these are {len(cleaned)}.", field)
-    for character in cleaned:
-        kind = unicodedata.category(character)
-        if kind in {"Cc", "Cs", "Cf", "Co", "Cn"} and character not in "\n\t\u200d":
-            raise Invalid(f"The text holds a character that cannot be shown (U+{ord(character):04X}).", field)
-    if _longest_run_of_marks(cleaned) > 8:
-        raise Invalid("The text stacks too many accents on one letter.", field)
-    return cleaned
-
-
-def _longest_run_of_marks(text: str) -> int:
-    longest = run = 0
-    for character in text:
-        run = run + 1 if unicodedata.combining(character) else 0
-        longest = max(longest, run)
-    return longest
 
 
 def content_hash(product: Product, quantity: int, amount: Money) -> str:
@@ -241,6 +223,11 @@ def payload_hash(fields: Mapping[str, str]) -> str:
 def format_number(year: int, sequence: int) -> str:
     """The human number of a request, such as PR-2026-000123."""
     return f"PR-{year}-{sequence:06d}"
+
+
+def is_number(text: str) -> bool:
+    """Whether the text has the shape of a human number."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def workflow_id(request_id: UUID) -> str:

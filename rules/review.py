@@ -187,14 +187,14 @@ def _amount_within_maximum(subject: ReviewInput, rule_set: RuleSet) -> _Outcome:
 
 def _category_is_trusted(subject: ReviewInput, rule_set: RuleSet) -> _Outcome:
     trusted = subject.category in rule_set.trusted_categories
-    listed = _listed(rule_set.trusted_categories) or "no category"
+    listed = _listed(rule_set.trusted_categories)
     check = Check(
         name="trusted_categories",
         title="Product category",
         result=Result.PASSED if trusted else Result.FAILED,
         observed=_words(subject.category),
-        limit=f"one of: {listed}",
-        advice="" if trusted else f"A product from {listed} would pass.",
+        limit=f"one of: {listed}" if listed else "no category",
+        advice=f"A product from {listed} would pass." if listed and not trusted else "",
     )
     return check, Decimal("0.6")
 
@@ -207,18 +207,18 @@ def _history_is_good(subject: ReviewInput, rule_set: RuleSet) -> _Outcome:
         return Check("history", title, Result.FAILED, "could not be read", limit), Decimal("0.7")
     done, rejected = subject.history.completed_purchases, subject.history.rejected_last_30_days
     missing, too_many = max(0, needed - done), rejected > most_rejected
-    advice = ""
+    steps = []
     if missing:
-        advice = f"After {missing} more completed purchase{'s' if missing > 1 else ''} this would pass."
-    elif too_many:
-        advice = f"This passes once at most {most_rejected} of the last 30 days' requests were rejected."
+        steps.append(f"{missing} more completed purchase{'s' if missing > 1 else ''}")
+    if too_many:
+        steps.append(f"at most {most_rejected} rejected in 30 days")
     check = Check(
         name="history",
         title=title,
-        result=Result.FAILED if missing or too_many else Result.PASSED,
+        result=Result.FAILED if steps else Result.PASSED,
         observed=f"{done} completed, {rejected} rejected in 30 days",
         limit=limit,
-        advice=advice,
+        advice=f"With {' and '.join(steps)} this would pass." if steps else "",
     )
     return check, Decimal("0.5")
 
