@@ -1,0 +1,104 @@
+# Two commands: `make run` opens a working company on this machine, `make test` proves it.
+# Everything lands in .venv, .local, node_modules and app/static/dist, all of them beside this file.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?=
+
+BIN := .venv/bin
+STEP := @sh local/step.sh
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode
+PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+VENV := .venv/.made
+TO_RUN := .venv/.packages-to-run
+TO_TEST := .venv/.packages-to-test
+BROWSER := .venv/.browser
+NODE_MODULES := app/frontend/node_modules/.made
+FRONTEND := app/static/dist/manifest.json
+FRONTEND_SOURCES := $(shell find app/frontend -name node_modules -prune -o -type f -print 2>/dev/null)
+
+# ---------------------------------------------------------------------------------------------- use it
+
+.PHONY: run
+run: $(TO_RUN) $(FRONTEND) ## A working company on http://localhost:8000; Ctrl-C ends it, its data stays
+	@$(BIN)/python -m local.run
+
+.PHONY: reset
+reset: $(TO_RUN) ## Start over: asks, then deletes .local with all its data
+	@$(BIN)/python -m local.reset
+
+# --------------------------------------------------------------------------------------------- trust it
+
+.PHONY: test
+test: check $(FRONTEND) $(BROWSER) ## Everything that must hold: make check, then all tests on real parts
+	@$(BIN)/pytest -n 2 -m "not faults"
+	@$(BIN)/pytest -n 0 -m faults
+
+.PHONY: test-fast
+test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server
+	@$(BIN)/pytest -n 0 -p no:schemathesis tests/rules tests/architecture tests/replay tests/test_settings.py
+
+.PHONY: check
+check: $(TO_TEST) ## Lint, format, types, import layers, templates, spelling, Dockerfile
+	$(STEP) "ruff check" $(BIN)/ruff check
+	$(STEP) "ruff format" $(BIN)/ruff format --check
+	$(STEP) "mypy --strict" $(BIN)/mypy .
+	$(STEP) "import layers" $(BIN)/lint-imports
+	$(STEP) "djlint" $(BIN)/djlint app local --lint --quiet
+	$(STEP) "codespell" $(BIN)/codespell
+	$(STEP) "hadolint" $(BIN)/hadolint Dockerfile
+
+.PHONY: audit
+audit: $(TO_TEST) ## Known weaknesses of the pinned packages (asks the package index)
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt -r requirements-local.txt -r requirements-dev.txt
+
+.PHONY: bench
+bench: $(TO_TEST) $(FRONTEND) ## Measure approvals beside their floor, on this machine
+	@$(BIN)/python -m bench
+
+# ----------------------------------------------------------------------------------------------- keep it
+
+.PHONY: record-histories
+record-histories: $(TO_TEST) ## Record the workflow histories that the replay tests replay
+	@$(BIN)/python -m tests.replay.record
+
+.PHONY: requirements
+requirements: $(VENV) ## Pin the packages anew, as little changed as possible; UPGRADE=--upgrade takes the newest
+	$(STEP) "requirements.txt" $(PIN) $(UPGRADE) requirements.in -o requirements.txt
+	$(STEP) "requirements-local.txt" $(PIN) $(UPGRADE) requirements-local.in -o requirements-local.txt
+	$(STEP) "requirements-dev.txt" $(PIN) $(UPGRADE) requirements-dev.in -o requirements-dev.txt
+	$(STEP) "requirements-uv.txt" $(PIN) $(UPGRADE) requirements-uv.in -o requirements-uv.txt
+
+.PHONY: frontend
+frontend: $(FRONTEND) ## Bundle CSS and JS into app/static/dist
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ----------------------------------------------------------------------------- what a fresh machine needs
+
+$(VENV): requirements-uv.txt local/venv.sh
+	@sh local/venv.sh $(PYTHON)
+	@touch $@
+
+$(TO_RUN): $(VENV) requirements.txt requirements-local.txt
+	$(STEP) "packages to run" $(INSTALL) -r requirements.txt -r requirements-local.txt
+	@touch $@
+
+$(TO_TEST): $(TO_RUN) requirements-dev.txt
+	$(STEP) "packages to test" $(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(BROWSER): $(TO_TEST)
+	@$(BIN)/python -m tests.chromium
+	@touch $@
+
+$(NODE_MODULES): $(TO_RUN) app/frontend/package.json app/frontend/package-lock.json
+	$(STEP) "packages of the front end" sh local/npm.sh ci --no-audit --no-fund
+	@touch $@
+
+$(FRONTEND): $(NODE_MODULES) $(FRONTEND_SOURCES)
+	$(STEP) "the front end" sh local/npm.sh run build
+	@touch $@
