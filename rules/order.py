@@ -13,7 +13,7 @@ from rules.money import Money, round_to_minor
 
 #: How long an unknown outcome is read back before a person has to settle it.
 READ_BACK_LIMIT: Final = timedelta(hours=24)
-LONGEST_READ_BACK_WAIT_SECONDS: Final = 900
+LONGEST_READ_BACK_WAIT_SECONDS: Final = 7200
 #: So many read-backs in a row have to say "not found" before the same order may be sent again, under the same key.
 NOT_FOUND_BEFORE_SENDING_AGAIN: Final = 6
 
@@ -123,7 +123,7 @@ def highest_unit_price(approved: Money, tolerance_percent: Decimal) -> Money:
 
 
 def read_back_wait_seconds(attempt: int) -> int:
-    """How long to wait before read-back number `attempt` (from 1): doubling from 1 s, at most 15 minutes."""
+    """How long to wait before read-back number `attempt` (from 1): doubling from 1 s, at most two hours."""
     if attempt < 1:
         raise ValueError(f"attempts count from 1, not {attempt}")
     return min(1 << min(attempt - 1, 20), LONGEST_READ_BACK_WAIT_SECONDS)

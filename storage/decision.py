@@ -113,6 +113,7 @@ def ask(
         SYSTEM,
         detail={"why": why.value, "asked": first.name, "text": detail},
         awaited_id=first.id,
+        auto_approved=None,  # where the price rose since, an approval no longer stands
     ):
         return None
     asked_at = now(session)

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from rules import messages
@@ -41,6 +41,9 @@ AUTO_APPROVED: Final = SearchAttributeKey.for_bool("AutoApproved")
 REVIEW_PATCH: Final = "automated-review-v1"
 #: While finance is asked to settle an order, the vendor is still asked this often.
 SETTLED_LOOK: Final = timedelta(hours=6)
+
+#: A step that gave up: plain activities wrap their failure, local ones raise it as it is.
+STEP_FAILED: Final = (ActivityError, ApplicationError)
 
 Noted = TypeVar("Noted", ReviewStepResult, AskStepResult, DecisionStepResult, OrderStepResult)
 
@@ -103,7 +106,7 @@ class PurchaseApproval:
         """Validate and review; what is left for a person, None where nothing is."""
         try:
             checked = self._note(await steps.validate_product(self._request))
-        except ActivityError:
+        except STEP_FAILED:
             checked = ReviewStepResult(
                 Status.IN_REVIEW.value, Why.PRODUCT_UNCLEAR.value, "The product could not be checked."
             )
@@ -117,7 +120,7 @@ class PurchaseApproval:
             )
         try:
             reviewed = self._note(await steps.review_request(self._request))
-        except ActivityError:
+        except STEP_FAILED:
             return ReviewStepResult(
                 self._status.value, Why.REVIEW_FAILED.value, "The automated review did not work."
             )
@@ -199,7 +202,7 @@ class PurchaseApproval:
         """A step's result, or None where the vendor could not be asked for as long as the step waits."""
         try:
             return self._note(await step)
-        except ActivityError:
+        except STEP_FAILED:
             return None
 
     async def _settled_before(self, wait: timedelta, summary: str) -> None:
@@ -214,7 +217,7 @@ class PurchaseApproval:
         workflow.set_current_details(f"Ended: {self._status.value}")
         try:
             await steps.tell_people(self._request)
-        except ActivityError:
+        except STEP_FAILED:
             workflow.logger.warning("people could not be told", extra={"request": self._request.request_id})
         for early in self._answers:
             if early not in self._asked:
