@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from gateways.temporal import connect
+from rules.messages import APPROVALS_QUEUE
 from settings import Settings
 
 RETRY_SECONDS = 0.05
@@ -62,8 +63,13 @@ def wait_until(attempt: Handshake, within_seconds: float, goes_on: Callable[[], 
 
 def postgres(url: str) -> None:
     """Postgres lets this role in. Wrong passwords and missing databases count as not ready, too."""
-    with psycopg.connect(url.replace("+psycopg", "", 1), connect_timeout=2) as connection:
+    with psycopg.connect(_plain(url), connect_timeout=2) as connection:
         connection.execute("SELECT 1")
+
+
+def _plain(url: str) -> str:
+    """The URL without the name of SQLAlchemy's driver."""
+    return url.replace("+psycopg", "", 1)
 
 
 def valkey(url: str) -> None:
@@ -82,9 +88,17 @@ def temporal_at(address: str) -> None:
     asyncio.run(_count_workflows(address))
 
 
-def workers(settings: Settings, queue: str) -> None:
-    """A worker asks this task queue for work."""
-    asyncio.run(_ask_for_pollers(settings, queue))
+def approvals(settings: Settings) -> None:
+    """A worker asks the approvals' task queue for work."""
+    asyncio.run(_ask_for_pollers(settings, APPROVALS_QUEUE))
+
+
+def control(settings: Settings) -> None:
+    """The control worker is connected to Postgres, under the name that it gives its connections."""
+    with psycopg.connect(_plain(settings.database_url), connect_timeout=2) as connection:
+        connected = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s"
+        if not connection.execute(connected, [f"control/{settings.build_id}"]).fetchone():
+            raise ConnectionError("it has not connected to Postgres")
 
 
 async def _connect(settings: Settings) -> Client:

@@ -134,8 +134,8 @@ def make_ready(
     _call(plan, "The tables are up to date", "storage.migrate")
     _call(plan, "The demo company is there", "local.demo")
     open_gate()
-    wait("control", lambda: readiness.workers(settings, "control"))
-    wait("approvals", lambda: readiness.workers(settings, "approvals"))
+    wait("control", lambda: readiness.control(settings))
+    wait("approvals", lambda: readiness.approvals(settings))
     wait("web", lambda: readiness.web(f"http://{HOST}:{settings.web_port}/"))
 
 
