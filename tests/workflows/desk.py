@@ -203,10 +203,7 @@ class Desk:
         means = Means(
             self.sessions, self.vendor, self.flags, self.teller, self.settings.price_tolerance_percent
         )
-        activities = [
-            self.replaced.get(each.__name__, each)
-            for each in activity_registry.approvals(means)
-        ]
+        activities = [self.replaced.get(each.__name__, each) for each in activity_registry.approvals(means)]
 
         def activate(_: PatchActivationInput) -> bool:
             return patched

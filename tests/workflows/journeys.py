@@ -268,4 +268,3 @@ async def begun_before_the_review_and_finished_after(desk: Desk) -> RequestRow:
         desk.answer(row, "approve")
         await desk.carry()
         return await desk.result(row)
-
