@@ -17,6 +17,9 @@ from local import locks
 
 OPEN = b"open"
 
+#: A killed process is gone at once, unless it waits for a disk.
+KILL_PATIENCE_SECONDS = 5
+
 
 @dataclass(frozen=True)
 class Room:
@@ -103,13 +106,20 @@ class Room:
         living = self.processes()
         _, left = psutil.wait_procs(list(living.values()), timeout=patience_seconds)
         killed = {name: process.pid for name, process in living.items() if process in left}
-        for process in left:
-            for each in [*process.children(recursive=True), process]:
-                try:
-                    each.kill()
-                except psutil.NoSuchProcess:
-                    continue
-        psutil.wait_procs(left, timeout=patience_seconds)
+        victims = [each for process in left for each in _with_children(process)]
+        for process in victims:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(victims, timeout=KILL_PATIENCE_SECONDS)
         for name in living:
             self.forget_process(name)
         return killed
+
+
+def _with_children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
