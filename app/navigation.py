@@ -9,8 +9,10 @@ from typing import Any, Final
 from flask import current_app, request
 from flask_babel import lazy_gettext as _l
 
+from app import database
 from app.access import may_here
 from rules.person import Act, Person, Role
+from storage import inbox, request_search
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,24 @@ class Item:
     count: Callable[[Person], int] | None = None
 
 
+def _waiting(person: Person) -> int:
+    return inbox.count_mine(database.session(), person.id)
+
+
+def _unsettled(_person: Person) -> int:
+    return request_search.count_unsettled(database.session())
+
+
 MENU: Final[list[Item]] = [
-    Item("manager.inbox", _l("To decide"), "inbox", Act.DECIDE_REQUEST),
+    Item("manager.inbox", _l("To decide"), "inbox", Act.DECIDE_REQUEST, _waiting),
     Item("employee.requests", _l("My requests"), "list", Act.SUBMIT_REQUEST),
     Item("finance.requests", _l("All requests"), "receipt", Act.LIST_ALL_REQUESTS),
+    Item("finance.orders", _l("To settle"), "truck", Act.SETTLE_ORDER, _unsettled),
     Item("finance.policies", _l("Rules"), "adjustments", Act.READ_POLICY),
     Item("finance.kpi", _l("Figures"), "chart-bar", Act.READ_KPI),
+    Item("rollout.flags", _l("Switches"), "flag", Act.READ_FLAG),
+    Item("auditor.trail", _l("Audit"), "history", Act.READ_AUDIT),
+    Item("admin.people", _l("People"), "users", Act.MANAGE_PEOPLE),
 ]
 
 #: Where a person starts: the first page here that is registered and theirs.
@@ -46,7 +60,8 @@ HOME: Final[list[tuple[Role, str]]] = [
     (Role.FINANCE, "finance.requests"),
     (Role.AUDITOR, "finance.requests"),
     (Role.EMPLOYEE, "employee.requests"),
-    (Role.PLATFORM, "finance.kpi"),
+    (Role.PLATFORM, "rollout.flags"),
+    (Role.ADMIN, "admin.people"),
 ]
 
 

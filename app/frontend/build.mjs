@@ -18,6 +18,8 @@ const options = {
     app: "src/app.js",
     theme: "src/theme.js",
     charts: "src/charts.js",
+    inbox: "src/inbox.js",
+    policy: "src/policy.js",
     style: "src/style.css",
   },
   outdir: fresh,

@@ -10,11 +10,9 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from rules.decision import Answer, judge_answer
-from rules.errors import AlreadyDecided, BusinessError, ChangedSinceShown, NotFound, RequestIsClosed
-from rules.person import Person, may_read_request
+from rules.errors import AlreadyDecided, BusinessError, ChangedSinceShown, RequestIsClosed
+from rules.person import Person
 from storage import decision as decisions
-from storage import person as people
-from storage import request as requests
 from storage.decision import DecisionRow
 from storage.request import RequestRow
 
@@ -35,18 +33,6 @@ class Given:
         """From a form; `prefix` stands before the names of what was shown where a form carries several."""
         shown = {name: form.get(f"{prefix}{name}", "") for name in SHOWN}
         return cls(form.get("choice", ""), form.get("comment", ""), shown)
-
-
-def readable_request(session: Session, reader: Person, number: str) -> RequestRow:
-    """The request with this number; raises NotFound for one that `reader` may not know of."""
-    row = requests.by_number(session, number)
-    requester = people.by_id(session, row.requester_id) if row is not None else None
-    if row is None or requester is None:
-        raise NotFound(_("There is no such request."))
-    asked = {person_id for one in decisions.of_request(session, row.id) for person_id in one.asked_ids}
-    if not may_read_request(reader, requester.to_person(), asked):
-        raise NotFound(_("There is no such request."))
-    return row
 
 
 def give_answer(session: Session, row: RequestRow, person: Person, given: Given) -> DecisionRow:
@@ -88,16 +74,17 @@ def explain(refusal: BusinessError) -> str:
     """A refusal in the words of the page: ids and hashes mean nothing to a reader."""
     if not isinstance(refusal, ChangedSinceShown):
         return refusal.message
-    changes = refusal.changes
-    if "amount" in changes:
-        shown, now = changes["amount"]
-        if not shown:
-            return _("The form did not say which amount it showed. Please look again and decide then.")
-        return _(
+    shown, now = refusal.changes.get("amount", ("", ""))
+    if shown:
+        text = _(
             "The amount changed since you looked: it was %(shown)s and is now %(now)s. Please look again.",
             shown=shown,
             now=now,
         )
-    if "decision" in changes:
-        return _("This is another question than the one you looked at. Please read it and decide again.")
-    return _("What would be bought changed since you looked. Please look again and decide then.")
+    elif now:
+        text = _("The form did not say which amount it showed. Please look again and decide then.")
+    elif "decision" in refusal.changes:
+        text = _("This is another question than the one you looked at. Please read it and decide again.")
+    else:
+        text = _("What would be bought changed since you looked. Please look again and decide then.")
+    return str(text)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from app import database
-from app.access import current_person, opens
+from app.access import current_person, get_readable_request, opens
 from app.errors import is_htmx, wants_json
-from app.pages.manager.answering import Given, explain, give_answer, readable_request
+from app.pages.manager.answering import Given, explain, give_answer
 from app.pages.manager.panel import both_prices, is_mine
 from rules.decision import Outcome
-from rules.errors import AlreadyDecided, ChangedSinceShown, Invalid, NotFound, RequestIsClosed
+from rules.errors import AlreadyDecided, ChangedSinceShown, Invalid, RequestIsClosed
 from rules.person import Act
 from storage import inbox as questions
 from storage.decision import DecisionRow
@@ -77,7 +77,7 @@ def _list_page(tab: str, found: Sequence[Question], page: int = 1, pages: int = 
 def decide(number: str) -> ResponseReturnValue:
     """Approve or reject what was shown."""
     session, person = database.session(), current_person()
-    row = readable_request(session, person, number)
+    row = get_readable_request(number)
     try:
         decision = give_answer(session, row, person, Given.of(request.form))
     except Invalid as refusal:
@@ -99,12 +99,17 @@ def decide(number: str) -> ResponseReturnValue:
 def told(decision: DecisionRow, row: RequestRow) -> str:
     """One sentence that says what a decision did."""
     if decision.outcome == Outcome.APPROVED:
-        return _("Approved: %(title)s. It is being ordered.", title=row.title)
-    return _("Rejected: %(title)s. The requester is told why.", title=row.title)
+        return str(_("Approved: %(title)s. It is being ordered.", title=row.title))
+    return str(_("Rejected: %(title)s. The requester is told why.", title=row.title))
 
 
 def _row(
-    row: RequestRow, *, status: int = 200, problem: str = "", changed: str = "", answered: DecisionRow | None = None
+    row: RequestRow,
+    *,
+    status: int = 200,
+    problem: str = "",
+    changed: str = "",
+    answered: DecisionRow | None = None,
 ) -> ResponseReturnValue:
     """The row of the list as it stands now."""
     question = questions.latest(database.session(), row.id)
@@ -127,53 +132,3 @@ def _look_again(row: RequestRow, why: str) -> ResponseReturnValue:
         return _row(row, status=409, changed=why)
     question = questions.latest(database.session(), row.id)
     return make_response(render_template("manager/changed.html", question=question, why=why), 409)
-
-
-@pages.get("/inbox/several")
-@opens(Act.DECIDE_REQUEST, repeatable=("pick",))
-def inbox_several() -> ResponseReturnValue:
-    """What would be decided at once, with its sum; shows and changes nothing."""
-    return _several_page(request.args.getlist("pick"))
-
-
-def _several_page(picked: Sequence[str], problem: str = "", comment: str = "") -> str:
-    person = current_person()
-    numbers = picked[: questions.LONGEST_LIST]
-    found = [
-        one
-        for one in questions.latest_of(database.session(), numbers)
-        if person.id in one.decision.asked_ids and one.requester.id != person.id
-    ]
-    if not found:
-        raise NotFound(_("None of these requests waits for you. Please tick some in the list."))
-    ready = [one for one in found if _may_be_bundled(one)]
-    return render_template(
-        "manager/several.html",
-        ready=ready,
-        left_out=[one for one in found if one not in ready],
-        sums=_sums(ready),
-        problem=problem,
-        comment=comment,
-    )
-
-
-def _may_be_bundled(question: Question) -> bool:
-    """A price that rose is looked at by itself: both prices have to be seen."""
-    return question.decision.outcome is None and both_prices(question) is None
-
-
-def _sums(found: Sequence[Question]) -> dict[str, object]:
-    """Currency -> sum; never added across currencies."""
-    sums: dict[str, object] = {}
-    for currency in sorted({one.decision.currency for one in found}):
-        sums[currency] = sum(one.decision.amount for one in found if one.decision.currency == currency)
-    return sums
-
-
-@pages.post("/inbox/several")
-@opens(Act.DECIDE_REQUEST)
-def inbox_decide_several() -> ResponseReturnValue:
-    """Answer each by itself, in its own transaction: what fails takes nothing else with it."""
-    picked = list(dict.fromkeys(request.form.getlist("pick")))[: questions.LONGEST_LIST]
-    results = [_answer_one(number) for number in picked]
-    return render_template("manager/several_done.html", results=results)
