@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import create_app
 from app.database import db
-from app.limits import limiter
 from settings import Settings
 from storage.person import PersonRow
 from tests.app.browser import Browser
@@ -62,7 +61,6 @@ def running(settings: Settings) -> Iterator[Flask]:
     """An app that gives back at the end what it holds."""
     made = create_app(settings)
     made.jinja_env.bytecode_cache = _compiled
-    limiter._fallback_storage.reset()  # no test inherits the tries of another
     yield made
     made.extensions["flags"].stop()
     with made.app_context():

@@ -19,7 +19,7 @@ from app.access import (
     server_session,
 )
 from app.account import Account
-from app.limits import limiter, typed_address
+from app.limits import did_not_open, limiter, typed_address
 from app.navigation import home_of
 from app.pages.account.demo_logins import demo_logins
 from app.pages.account.forms import LoginForm, PasswordForm
@@ -61,10 +61,8 @@ def login() -> ResponseReturnValue:
 
 @pages.post("/login")
 @opens(Act.ANYONE)
-@limiter.limit(
-    "10 per 15 minutes", key_func=typed_address, deduct_when=lambda response: response.status_code != 303
-)
-@limiter.limit("60 per 15 minutes", deduct_when=lambda response: response.status_code != 303)
+@limiter.limit("10 per 15 minutes", key_func=typed_address, deduct_when=did_not_open)
+@limiter.limit("60 per 15 minutes", deduct_when=did_not_open)
 def log_in_here() -> ResponseReturnValue:
     """Check address and password; the answer is the same whichever of them is wrong."""
     form = LoginForm()
