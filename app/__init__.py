@@ -44,7 +44,7 @@ def create_app(settings: Settings) -> Flask:
     )
     db.init_app(app)
     Babel(app)
-    set_up_log(app)
+    set_up_log(app, fold=not local)
     set_up_access(app)
     CSRFProtect(app)
     set_up_limits(app, settings.redis_url)

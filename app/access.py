@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from flask import session as flask_session
 from flask_login import LoginManager, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
@@ -91,6 +91,7 @@ def guard() -> None:
     _refuse_repeats(declared)
     if here.account is None:
         raise LoginNeeded("Please log in first.")
+    g.person_id = here.account.person.id  # for the log
     if not may(here.account.person.roles, declared.act):
         raise NotAllowed("Your roles do not open this page.")
 

@@ -20,10 +20,18 @@ _ORDINARY: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))
 
 
 class PairsFormatter(logging.Formatter):
-    """Writes a record as one line of name=value pairs."""
+    """Writes a record as one line of name=value pairs.
+
+    Args:
+        fold: whether a traceback is folded into the line; on a laptop it follows as people read it.
+    """
+
+    def __init__(self, *, fold: bool = True) -> None:
+        super().__init__()
+        self._fold = fold
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; a traceback is folded into it, so that one event stays one line."""
+        """The line."""
         pairs: dict[str, object] = {
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + "Z",
             "level": record.levelname.lower(),
@@ -32,9 +40,11 @@ class PairsFormatter(logging.Formatter):
         if has_request_context():
             pairs["request_id"] = request_id()
         pairs |= {name: value for name, value in vars(record).items() if name not in _ORDINARY}
-        if record.exc_info:
-            pairs["trace"] = self.formatException(record.exc_info)
-        return " ".join(f"{name}={_quote(value)}" for name, value in pairs.items() if value is not None)
+        trace = self.formatException(record.exc_info) if record.exc_info else None
+        if self._fold:
+            pairs["trace"] = trace
+        line = " ".join(f"{name}={_quote(value)}" for name, value in pairs.items() if value is not None)
+        return f"{line}\n{trace}" if trace and not self._fold else line
 
     converter = staticmethod(time.gmtime)
 
@@ -48,12 +58,12 @@ def _quote(value: object) -> str:
     return f'"{shown}"'
 
 
-def set_up_log(app: Flask) -> None:
+def set_up_log(app: Flask, *, fold: bool) -> None:
     """Give every request an id and a line, and the product's loggers a handler if nobody else did."""
     root = logging.getLogger("vistobueno")
     if not root.handlers and not logging.getLogger().handlers:
         handler = logging.StreamHandler()
-        handler.setFormatter(PairsFormatter())
+        handler.setFormatter(PairsFormatter(fold=fold))
         root.addHandler(handler)
         app.logger.handlers = [handler]
         root.setLevel(logging.INFO)

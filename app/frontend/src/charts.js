@@ -38,7 +38,7 @@ function withHouseStyle(option) {
   return {
     color: dark ? COLOURS_DARK : COLOURS,
     textStyle: { fontFamily: style("--tblr-font-sans-serif") || "sans-serif" },
-    animation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+    animation: !window.matchMedia("print").matches && !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
     aria: { enabled: true },
     ...option,
     grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true, ...option.grid },
@@ -76,4 +76,11 @@ const resize = () => {
   for (const place of document.querySelectorAll("[data-chart]")) echarts.getInstanceByDom(place)?.resize();
 };
 window.addEventListener("resize", resize);
-window.addEventListener("beforeprint", resize);
+window.addEventListener("beforeprint", () => {
+  drawAll(); // theme.js has just turned the page light
+  resize();
+});
+window.addEventListener("afterprint", () => {
+  drawAll();
+  resize();
+});
