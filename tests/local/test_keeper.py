@@ -143,8 +143,8 @@ def test_a_room_has_one_owner_at_a_time(tmp_path: Path, owner: subprocess.Popen[
     assert Room(tmp_path).owner_pid() == str(owner.pid)
 
 
+@pytest.mark.usefixtures("owner")
 def test_what_a_killed_keeper_left_is_found_and_ended(tmp_path: Path, start: Start) -> None:
-    start(OWNER, str(tmp_path))
     keeper = start(DEAF, name="deaf")
     pid, child = (int(each) for each in heard(keeper).split())
     keeper.kill()
