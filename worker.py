@@ -19,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities import registry as activity_registry
 from activities.notification import Teller
@@ -73,9 +72,7 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
             workflows=list(workflow_registry.APPROVALS),
             activities=activity_registry.approvals(means),
             activity_executor=threads,
-            workflow_runner=SandboxedWorkflowRunner(
-                restrictions=SandboxRestrictions.default.with_passthrough_modules("rules", "workflows.steps")
-            ),
+            workflow_runner=workflow_registry.sandbox(),
             max_cached_workflows=CACHED_WORKFLOWS,
             max_concurrent_activities=THREADS,
             max_concurrent_local_activities=THREADS,

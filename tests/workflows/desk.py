@@ -215,6 +215,7 @@ class Desk:
                 workflows=list(workflow_registry.APPROVALS),
                 activities=activities,
                 activity_executor=threads,
+                workflow_runner=workflow_registry.sandbox(),
                 patch_activation_callback=activate,
                 graceful_shutdown_timeout=timedelta(seconds=5),
             ) as worker:

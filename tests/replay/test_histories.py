@@ -1,0 +1,106 @@
+"""Recorded histories of every journey replay with the code as it is: no request that waits is stranded by a change."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from rules import messages
+from rules.messages import PurchaseInput, PurchaseResult, RequestStep
+from workflows import registry, steps
+from workflows.purchase_approval import REVIEW_PATCH
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+
+
+def replay(paths: Sequence[Path], *workflows: type) -> dict[str, BaseException | None]:
+    """Name of a history -> the failure of replaying it with these workflows, None where it replays."""
+    replayer = Replayer(workflows=list(workflows), workflow_runner=registry.sandbox())
+
+    async def histories() -> AsyncIterator[WorkflowHistory]:
+        for path in paths:
+            yield WorkflowHistory.from_json(path.stem, path.read_text())
+
+    async def failures() -> dict[str, BaseException | None]:
+        async with replayer.workflow_replay_iterator(histories()) as results:
+            return {each.history.workflow_id: each.replay_failure async for each in results}
+
+    return asyncio.run(failures())
+
+
+@pytest.fixture(scope="module")
+def replayed() -> dict[str, BaseException | None]:
+    """All histories, replayed once with the code as it is."""
+    return replay(HISTORIES, *registry.APPROVALS)
+
+
+def events(path: Path) -> list[dict[str, Any]]:
+    """The events of a recorded history."""
+    recorded: list[dict[str, Any]] = json.loads(path.read_text())["events"]
+    return recorded
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_a_recorded_history_replays_with_the_code_as_it_is(
+    path: Path, replayed: dict[str, BaseException | None]
+) -> None:
+    assert replayed[path.stem] is None
+
+
+def test_every_journey_has_a_recorded_history() -> None:
+    source = (Path(__file__).parents[1] / "workflows" / "journeys.py").read_text()
+    journeys = [line.split("(")[0].removeprefix("async def ") for line in source.split("@journey\n")[1:]]
+    assert journeys
+    assert sorted(path.stem for path in HISTORIES) == sorted(journeys)
+
+
+def test_there_are_histories_from_before_the_review_and_from_after() -> None:
+    patched = {path.stem for path in HISTORIES if REVIEW_PATCH in _patches(path)}
+    assert "before_the_review_approved" not in patched
+    assert "before_the_review_expired" not in patched
+    assert "begun_before_the_review_and_finished_after" not in patched
+    assert "approved_automatically" in patched
+
+
+def _patches(path: Path) -> str:
+    markers = [
+        each for each in events(path) if each["eventType"] == "EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"
+    ]
+    fields = [
+        marker["upsertWorkflowSearchAttributesEventAttributes"]["searchAttributes"]["indexedFields"]
+        for marker in markers
+    ]
+    return " ".join(
+        base64.b64decode(each["TemporalChangeVersion"]["data"]).decode()
+        for each in fields
+        if "TemporalChangeVersion" in each
+    )
+
+
+@workflow.defn(name=messages.PURCHASE_APPROVAL)
+class AskedNobody:
+    """What a careless change would look like: the review is gone, without a patch."""
+
+    @workflow.run
+    async def run(self, given: PurchaseInput) -> PurchaseResult:
+        checked = await steps.validate_product(RequestStep(given.request_id))
+        return PurchaseResult(checked.status)
+
+
+def test_a_careless_change_of_the_steps_does_not_replay() -> None:
+    one = next(path for path in HISTORIES if path.stem == "approved_automatically")
+    assert replay([one], AskedNobody)[one.stem] is not None
+
+
+def test_no_history_names_the_machine_it_was_recorded_on() -> None:
+    for path in HISTORIES:
+        assert "site-packages" not in path.read_text(), path.stem
