@@ -130,6 +130,9 @@ class Settings:
     web_port: int
     """WEB_PORT: where the web server listens on 127.0.0.1; default 8000."""
 
+    trusted_proxies: int
+    """TRUSTED_PROXIES: how many proxies of ours stand before the web server and name the client; default 0."""
+
     build_id: str
     """BUILD_ID: which build of the code this process runs; default `dev`."""
 
@@ -190,6 +193,7 @@ class _Reader:
             slack_webhook_url=self.may("SLACK_WEBHOOK_URL", _web_url),
             price_tolerance_percent=need("PRICE_TOLERANCE_PERCENT", _percent, "5"),
             web_port=need("WEB_PORT", _port, "8000"),
+            trusted_proxies=need("TRUSTED_PROXIES", _proxies, "0"),
             build_id=need("BUILD_ID", _build_id, "dev"),
             deployment_name=need("DEPLOYMENT_NAME", _build_id, "vistobueno-approvals"),
         )
@@ -318,6 +322,12 @@ def _host_and_port(text: str) -> str:
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise ValueError(f"must be a port from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _proxies(text: str) -> int:
+    if not re.fullmatch(r"[0-9]", text, re.ASCII):
+        raise ValueError(f"must be a number from 0 to 9, not {text!r}")
     return int(text)
 
 

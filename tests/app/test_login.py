@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
 from app import password as passwords
+from settings import Settings
 from storage.person import PersonRow
 from storage.session import SessionRow
 from tests.app.browser import Browser, token_on
@@ -113,6 +116,27 @@ def test_a_forged_forwarding_header_does_not_reset_the_count(browser: Browser, c
         form = {"csrf_token": token, "email": company.ana.email, "password": "not the password at all"}
         browser.post("/login", data=form, headers={"X-Forwarded-For": f"10.0.0.{number}"})
     assert _try(browser, company.ana.email, PASSWORD).status_code == 429
+
+
+def test_behind_a_proxy_of_ours_the_client_is_who_it_names(
+    settings: Settings, make_app: Callable[..., Flask], company: Company
+) -> None:
+    app = make_app(replace(settings, trusted_proxies=1))
+
+    def try_from(address: str, password: str) -> int:
+        browser = Browser(app, app.response_class, use_cookies=True)
+        form = {
+            "csrf_token": token_on(browser.get("/login").text),
+            "email": company.ana.email,
+            "password": password,
+        }
+        return browser.post("/login", data=form, headers={"X-Forwarded-For": address}).status_code
+
+    for _ in range(10):
+        assert try_from("198.51.100.7", "not the password at all") == 401
+    assert try_from("198.51.100.7", PASSWORD) == 429
+    assert try_from("203.0.113.9, 198.51.100.7", PASSWORD) == 429  # what the client itself claims is ignored
+    assert try_from("198.51.100.8", PASSWORD) == 303
 
 
 def test_a_weak_hash_is_replaced_at_login(
