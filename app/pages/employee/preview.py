@@ -1,4 +1,4 @@
-"""What would become of a request while it is being typed: notes at the fields and an outlook. Asks the rules; writes nothing."""
+"""What would become of a request that is being typed: notes at the fields and an outlook. Writes nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -23,16 +22,7 @@ from rules.money import MINOR_DIGITS, Money, parse_amount
 from rules.order import highest_unit_price
 from rules.person import Person, approver_line
 from rules.product import BuyingGuidance, Product
-from rules.request import (
-    LONGEST_REASON,
-    Draft,
-    Typed,
-    clean_text,
-    judge_draft,
-    parse_needed_by,
-    parse_quantity,
-    product_doubt,
-)
+from rules.request import Draft, Typed, judge_draft, parse_quantity, product_doubt
 from rules.review import History, ReviewInput, ReviewResult, review_content
 from storage import person as people
 from storage import policy
@@ -158,9 +148,7 @@ def _problems(sent: Sent, resolved: Resolved | None, department_id: str) -> dict
     return {name: text for name, text in problems.items() if name in typed}
 
 
-def judge(
-    typed: Typed, resolved: Resolved | None, department_id: str
-) -> tuple[Draft | None, dict[str, str]]:
+def judge(typed: Typed, resolved: Resolved | None, department_id: str) -> tuple[Draft | None, dict[str, str]]:
     """The draft that the form means, or what has to change, field by field."""
     try:
         return judge_draft(typed, resolved.product if resolved else None, department_id, today()), {}
@@ -297,11 +285,6 @@ def _why_a_person(review_is: str, result: ReviewResult) -> str:
             return str(_("We cannot tell right now whether the automated review is on."))
         case _:
             return "" if result.auto_approved else result.reason
-
-
-def blank() -> Typed:
-    """The form as it is first shown."""
-    return Typed()
 
 
 def typed_of(row: RequestRow) -> Typed:
