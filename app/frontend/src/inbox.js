@@ -56,10 +56,9 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const row = rowOf(event.detail.target);
   height = row ? row.getBoundingClientRect().height : 0;
 });
-document.addEventListener("htmx:afterSwap", (event) => {
-  const old = event.detail.target;
-  if (!old?.id?.startsWith("ask-")) return;
-  const row = document.getElementById(old.id);
+// Not earlier: htmx puts the attributes of the new row in order until it has settled.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const row = event.detail.elt.closest("[data-ask], [data-answered]");
   if (!row) return;
   if ("answered" in row.dataset) {
     row.style.minHeight = `${height}px`;

@@ -29,33 +29,30 @@ class Panel:
     """Everything that the panel says.
 
     Attributes:
-        question: the newest question about the request, None where nobody was asked.
+        question: the newest question about the request.
         mine: whether whoever is logged in may answer it now.
-        own: whether it is the reader's own request.
         prices: what one piece cost when it was approved and what it costs now, where that is the question.
         next: what else waits for the reader, None where nothing does.
     """
 
-    question: Question | None
+    question: Question
     mine: bool
-    own: bool
     prices: tuple[Money, Money] | None
     similar: Sequence[Similar]
     next: Question | None
 
 
-def decision_panel(row: RequestRow) -> Panel:
-    """The panel for whoever is logged in."""
+def decision_panel(row: RequestRow) -> Panel | None:
+    """The panel for whoever is logged in; None for those who decide nothing here."""
     session, person = database.session(), current_person()
+    if row.requester_id == person.id or not may(person.roles, Act.DECIDE_REQUEST):
+        return None
     question = inbox.latest(session, row.id)
-    own = row.requester_id == person.id
-    decides = may(person.roles, Act.DECIDE_REQUEST) and not own
-    if question is None or not decides:
-        return Panel(question, mine=False, own=own, prices=None, similar=(), next=None)
+    if question is None:
+        return None
     return Panel(
         question,
         mine=is_mine(question, person.id),
-        own=own,
         prices=both_prices(question),
         similar=[
             Similar(one, may_read_request(person, one.requester.to_person(), one.decision.asked_ids))

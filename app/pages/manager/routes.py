@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
@@ -67,9 +67,15 @@ def inbox_decided() -> ResponseReturnValue:
 def _list_page(tab: str, found: Sequence[Question], page: int = 1, pages: int = 1) -> str:
     waiting = questions.count_mine(database.session(), current_person().id)
     return render_template(
-        "manager/inbox.html", tab=tab, found=found, waiting=waiting, page=page, pages=pages,
+        "manager/inbox.html",
+        tab=tab,
+        found=found,
+        waiting=waiting,
+        page=page,
+        pages=pages,
+        page_url=lambda number: url_for("manager.inbox_decided", page=number),
         longest=questions.LONGEST_LIST,
-    )  # fmt: skip
+    )
 
 
 @pages.post("/requests/<number>/decision")
