@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, func, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -56,7 +57,7 @@ def newest(session: Session) -> Sequence[RuleSetRow]:
     """The newest version of every department that has its own, and of the default."""
     return session.scalars(
         select(RuleSetRow)
-        .distinct(RuleSetRow.department_id)
+        .ext(distinct_on(RuleSetRow.department_id))
         .order_by(RuleSetRow.department_id, RuleSetRow.version.desc())
     ).all()
 

@@ -179,4 +179,5 @@ def _write(session: Session, lives: list[Life], entries: list[dict[str, Any]]) -
         (OrderRow, [row for life in lives for row in life.orders]),
         (AuditRow, trail),
     ):
-        session.execute(insert(table), rows)
+        # Without render_nulls each pattern of empty columns becomes a statement of its own.
+        session.execute(insert(table), rows, execution_options={"render_nulls": True})
