@@ -121,6 +121,7 @@ class Plan:
         for variable in PORTS:
             env[variable] = str(self.port(variable))
         env["VISTOBUENO_STATE"] = str(self.state)
+        env.setdefault("VISTOBUENO_DEMO_LOGINS", str(self.state / "demo-logins.json"))
         env.setdefault("VISTOBUENO_MODE", "local")
         env.setdefault("PUBLIC_URL", f"http://localhost:{env['WEB_PORT']}")
         env["PYTHONUNBUFFERED"] = "1"
