@@ -52,7 +52,7 @@ def money(amount: Decimal | Money, currency: str | None = None) -> str:
 def age(when: datetime, now: datetime | None = None) -> str:
     """How long ago `when` was, in one unit: `3 days ago`, `just now`."""
     passed = (now or datetime.now(UTC)) - when
-    if passed.total_seconds() < 45:
+    if passed.total_seconds() < 60:
         return str(gettext("just now"))
     return str(gettext("%(time)s ago", time=format_timedelta(passed, threshold=0.95)))
 
