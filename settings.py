@@ -133,6 +133,9 @@ class Settings:
     trusted_proxies: int
     """TRUSTED_PROXIES: how many proxies of ours stand before the web server and name the client; default 0."""
 
+    demo_logins_file: Path | None
+    """VISTOBUENO_DEMO_LOGINS: optional, local mode only; where the demo company's logins lie for the login page."""
+
     build_id: str
     """BUILD_ID: which build of the code this process runs; default `dev`."""
 
@@ -194,11 +197,14 @@ class _Reader:
             price_tolerance_percent=need("PRICE_TOLERANCE_PERCENT", _percent, "5"),
             web_port=need("WEB_PORT", _port, "8000"),
             trusted_proxies=need("TRUSTED_PROXIES", _proxies, "0"),
+            demo_logins_file=self.may("VISTOBUENO_DEMO_LOGINS", Path),
             build_id=need("BUILD_ID", _build_id, "dev"),
             deployment_name=need("DEPLOYMENT_NAME", _build_id, "vistobueno-approvals"),
         )
         if settings.temporal_api_key and settings.temporal_tls is False:
             self.problems.append("TEMPORAL_TLS: must not be off where TEMPORAL_API_KEY is set")
+        if settings.demo_logins_file and mode != "local":
+            self.problems.append("VISTOBUENO_DEMO_LOGINS: must not be set outside local mode")
         if self.problems:
             raise SettingsError(self.problems)
         return settings

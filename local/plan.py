@@ -124,6 +124,8 @@ class Plan:
         env.setdefault("VISTOBUENO_DEMO_LOGINS", str(self.state / "demo-logins.json"))
         env.setdefault("VISTOBUENO_MODE", "local")
         env.setdefault("PUBLIC_URL", f"http://localhost:{env['WEB_PORT']}")
+        if env["VISTOBUENO_MODE"] == "local":
+            env.setdefault("VISTOBUENO_DEMO_LOGINS", str(self.state / "demo-logins.json"))
         env["PYTHONUNBUFFERED"] = "1"
         env["PATH"] = f"{Path(sys.executable).parent}:{env.get('PATH', '')}"
         if not (env.get("SECRET_KEY") or env.get("SECRET_KEY_FILE")):

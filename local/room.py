@@ -89,12 +89,12 @@ class Room:
         """The noted processes that still live, by name: provably ours, by id and start time."""
         living = {}
         for path in sorted(self.folder.glob("*.process")):
-            note = json.loads(path.read_text(encoding="ascii"))
             try:
+                note = json.loads(path.read_text(encoding="ascii"))
                 process = psutil.Process(note["pid"])
                 if process.create_time() == note["started"] and process.status() != psutil.STATUS_ZOMBIE:
                     living[path.stem] = process
-            except psutil.NoSuchProcess:
+            except (FileNotFoundError, psutil.NoSuchProcess):  # it ended while we looked
                 continue
         return living
 

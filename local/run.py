@@ -132,6 +132,7 @@ def make_ready(
     wait("vendor", lambda: readiness.web(settings.vendor_url))
     wait("temporal", lambda: readiness.temporal(settings))
     _call(plan, "The tables are up to date", "storage.migrate")
+    _call(plan, "The shipped rule sets are in force", "storage.seed")
     _call(plan, "The demo company is there", "local.demo")
     open_gate()
     wait("control", lambda: readiness.control(settings))

@@ -32,6 +32,7 @@ PRODUCTION = {
     "VENDOR_BUYING_GROUP": "group-1",
     "VENDOR_SHIP_TO": "Goods in; +1; Main St 1; Springfield; IL; 62701; US",
 }
+NAMED_OTHERWISE = {"mode": "VISTOBUENO_MODE", "demo_logins_file": "VISTOBUENO_DEMO_LOGINS"}
 
 
 def problems_of(env: dict[str, str]) -> list[str]:
@@ -185,6 +186,14 @@ def test_an_api_key_turns_tls_on_and_forbids_turning_it_off() -> None:
     ]
 
 
+def test_demo_logins_are_refused_outside_local_mode() -> None:
+    demo = {"VISTOBUENO_DEMO_LOGINS": "logins.json"}
+    assert Settings.from_environment({**LOCAL, **demo}).demo_logins_file == Path("logins.json")
+    assert problems_of({**PRODUCTION, **demo}) == [
+        "VISTOBUENO_DEMO_LOGINS: must not be set outside local mode"
+    ]
+
+
 def test_a_repr_shows_no_secret() -> None:
     settings = Settings.from_environment(
         {**PRODUCTION, "TEMPORAL_API_KEY": "hush-key", "SLACK_WEBHOOK_URL": "https://chat.example/hush"}
@@ -203,5 +212,5 @@ def test_settings_cannot_be_changed_after_they_were_read() -> None:
 def test_every_field_is_explained_by_the_variable_it_comes_from() -> None:
     source = Path(__file__).parent.parent.joinpath("settings.py").read_text(encoding="utf-8")
     for each in fields(Settings):
-        name = "VISTOBUENO_MODE" if each.name == "mode" else each.name.upper()
+        name = NAMED_OTHERWISE.get(each.name, each.name.upper())
         assert f'    """{name}: ' in source, f"{each.name} has no docstring that starts with {name}"

@@ -160,14 +160,14 @@ def test_a_login_form_without_token_logs_nobody_in(
 
 
 def test_demo_logins_are_shown_only_when_their_file_is_named(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Flask, browser: Browser, tmp_path: Path
 ) -> None:
     assert "demo-logins" not in browser.get("/login").text
     file = tmp_path / "logins.json"
     file.write_text(
         json.dumps([{"name": "Ana", "email": "ana@x.example", "role": "Employee", "password": "p w"}])
     )
-    monkeypatch.setenv("VISTOBUENO_DEMO_LOGINS", str(file))
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], demo_logins_file=file)
     assert 'data-fill-email="ana@x.example"' in browser.get("/login").text
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from settings import Settings
 
@@ -25,8 +23,8 @@ def demo_logins(settings: Settings) -> list[DemoLogin]:
 
     The file holds a list of objects with name, email, role and password.
     """
-    path = os.environ.get("VISTOBUENO_DEMO_LOGINS")
-    if settings.mode != "local" or not path or not Path(path).is_file():
+    file = settings.demo_logins_file
+    if settings.mode != "local" or file is None or not file.is_file():
         return []
-    entries: list[dict[str, str]] = json.loads(Path(path).read_text())
+    entries: list[dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
     return [DemoLogin(e["name"], e["email"], e["role"], e["password"]) for e in entries]
