@@ -163,14 +163,15 @@ def count_unread(session: Session, person_id: UUID) -> int:
     )
 
 
-def mark_read(session: Session, person_id: UUID) -> None:
-    """Note that a person has seen everything on the page."""
+def mark_read(session: Session, person_id: UUID, newest_id: int) -> None:
+    """Note that a person has seen the messages on the page up to the one with this id."""
     session.execute(
         update(NotificationRow)
         .where(
             NotificationRow.recipient_id == person_id,
             NotificationRow.channel == Channel.PAGE.value,
             NotificationRow.read_at.is_(None),
+            NotificationRow.id <= newest_id,
         )
         .values(read_at=func.now())
     )
