@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from app import catalogue, database
 from app.access import current_person, get_own_request, opens
 from app.catalogue import Resolved
-from app.pages.employee.forms import Sent, form_for, new_key, read_form
+from app.pages.employee.forms import TYPED, Sent, form_for, new_key, read_form
 from app.pages.employee.preview import Preview, judge, preview, today, typed_of
 from app.pages.employee.routes import pages
 from rules.errors import KeyReusedForAnotherRequest, NotFound
@@ -105,7 +105,7 @@ def _page(
         "employee/new_request.html",
         shown=shown,
         form=form_for(shown.sent),
-        problems=problems or {},
+        problems=[name for name in TYPED if name in (problems or {})],
         copied=copied,
         earlier=earlier,
         is_reused=is_reused,
