@@ -16,14 +16,15 @@ from app.database import db
 from settings import Settings
 from storage.person import PersonRow
 from tests.app.browser import Browser
-from tests.app.people import Company, found_company
+from tests.app.people import Company
+from tests.company import hire
 
 
 @pytest.fixture
 def company(sessions: sessionmaker[Session]) -> Company:
     """The people of tests/app/people.py, in the test's database."""
     with sessions.begin() as session:
-        return found_company(session)
+        return hire(session)
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
-from sqlalchemy.orm import Session
 
 from rules.person import Role
-from storage.department import Department
 from storage.person import PersonRow
 
 PASSWORD = "the quick brown fox, and 9 more"
@@ -55,33 +53,4 @@ def make_person(name: str, department_id: str, *roles: Role, manager: PersonRow 
         roles=[role.value for role in roles],
         department_id=department_id,
         manager_id=manager.id if manager else None,
-    )
-
-
-def found_company(session: Session) -> Company:
-    """Everybody, and their departments."""
-    for slug, name in (("it", "IT"), ("marketing", "Marketing"), ("finance", "Finance")):
-        session.add(Department(id=slug, name=name))
-    session.flush()
-
-    def add(row: PersonRow) -> PersonRow:
-        session.add(row)
-        session.flush()
-        return row
-
-    employee, manager = Role.EMPLOYEE, Role.MANAGER
-    hugo = add(make_person("Hugo Herrera", "marketing", employee, manager))
-    bruno = add(make_person("Bruno Blanco", "marketing", employee, manager, manager=hugo))
-    ivan = add(make_person("Ivan Iglesias", "it", employee, manager, manager=hugo))
-    return Company(
-        ana=add(make_person("Ana Alonso", "marketing", employee, manager=bruno)),
-        bruno=bruno,
-        carla=add(make_person("Carla Cruz", "finance", employee, Role.FINANCE, manager=hugo)),
-        diego=add(make_person("Diego Duran", "finance", employee, Role.FINANCE, manager=hugo)),
-        elena=add(make_person("Elena Esteban", "it", employee, Role.PLATFORM, manager=ivan)),
-        felix=add(make_person("Felix Ferrer", "finance", Role.AUDITOR, manager=hugo)),
-        greta=add(make_person("Greta Gil", "it", Role.ADMIN, manager=hugo)),
-        hugo=hugo,
-        ivan=ivan,
-        julia=add(make_person("Julia Jimenez", "it", employee, manager=ivan)),
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from app import database
 from app.access import (
@@ -150,7 +151,9 @@ def end_other_sessions() -> ResponseReturnValue:
     """End all of one's sessions but this one."""
     ended = logins.end_all(database.session(), current_person().id, but=server_session().handle)
     database.commit()
-    flash(_("%(num)s other sessions have ended.", num=ended), "success")
+    flash(
+        ngettext("%(num)s other session has ended.", "%(num)s other sessions have ended.", ended), "success"
+    )
     return redirect(url_for("account.profile"), 303)
 
 
