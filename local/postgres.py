@@ -200,3 +200,5 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except CannotRun as stopped:
         sys.exit(str(stopped))
+    except KeyboardInterrupt:  # told to end before the server was there
+        sys.exit(130)
