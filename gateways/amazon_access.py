@@ -154,7 +154,12 @@ class AmazonAccess:
             headers["content-type"] = "application/json"
         try:
             return self._http.send(
-                method, self._account.base_url + path, headers=headers, params=params, body=body
+                method,
+                self._account.base_url + path,
+                headers=headers,
+                params=params,
+                body=body,
+                fresh=method == "POST",  # a call that buys must not be lost to a connection that just closed
             )
         except NotSent as failure:
             raise VendorUnavailable(f"the vendor cannot be reached ({failure})") from None

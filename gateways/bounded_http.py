@@ -69,26 +69,33 @@ class BoundedHttp:
         headers: Mapping[str, str],
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        fresh: bool = False,
     ) -> HttpAnswer:
         """One call, whatever its status. Never repeated.
+
+        Args:
+            fresh: on a new connection. A kept one may be closed by the other side in the moment of sending, and
+                then nobody knows whether the call arrived.
 
         Raises:
             NotSent: when no connection came about.
             AnswerLost: on a deadline, a reset, a cut or an oversized answer.
         """
         session = self._session()
+        if fresh:
+            session.close()
         token = _ends_at.set(time.monotonic() + self._deadlines.total_seconds)
         try:
             return self._exchange(session, method, url, headers, params, body)
         except (NotSent, AnswerLost):
-            self._forget_connections()  # what is left on them belongs to no later call
+            session.close()  # what is left on its connections belongs to no later call
             raise
         finally:
             _ends_at.reset(token)
 
     def forget_connections(self) -> None:
         """Close this thread's connections, for callers that found an answer which belongs to another call."""
-        self._forget_connections()
+        self._session().close()
 
     def _exchange(
         self,
@@ -130,12 +137,6 @@ class BoundedHttp:
             session.mount("https://", _DeadlineAdapter())
             self._local.session = session
         return session
-
-    def _forget_connections(self) -> None:
-        session = getattr(self._local, "session", None)
-        if session is not None:
-            session.close()
-            del self._local.session
 
 
 def _read_body(response: requests.Response) -> bytes:

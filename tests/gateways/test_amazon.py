@@ -503,3 +503,18 @@ def test_category_data_names_only_categories_that_policies_know() -> None:
 def test_longest_known_code_decides_the_category(kind: str, code: str | None, category: str) -> None:
     assert category_of([{"type": kind, "taxonomyCode": code}]) == category
     assert category_of([]) == "other"
+
+
+def test_endless_answer_is_cut_at_two_megabytes(shop: VendorShop) -> None:
+    shop.switch_on("oversized")
+    with pytest.raises(OrderOutcomeUnknown, match="larger than 2000000 bytes"):
+        shop.client().place_order(shop.order())
+
+
+def test_order_does_not_ride_on_a_connection_that_the_vendor_has_just_closed(shop: VendorShop) -> None:
+    client = shop.client()
+    shop.switch_on("slow", operation="read", seconds=0, count=30)  # answers, then closes without a word
+    for _ in range(30):
+        order = shop.order()
+        assert client.read_order(order).state is OrderState.NOT_FOUND
+        assert client.place_order(order).state is OrderState.PLACED
