@@ -39,12 +39,14 @@ from workflows import registry as workflow_registry
 
 log = logging.getLogger("worker")
 
-#: Threads for activities, and connections to Postgres with them.
+#: So many plain steps at once, and as many local ones: orders at a slow vendor keep no review waiting.
 THREADS = 16
 #: 62 KiB each; replaying these short histories is cheap (docs/performance.md).
 CACHED_WORKFLOWS = 1500
 #: A message that no ring announced waits at most this long.
 SWEEP_SECONDS = 1.0
+#: Side by side, so that a slow start of one batch holds no other message up.
+RELAYS = 2
 #: Longer than one vendor call may take.
 GRACE = timedelta(seconds=45)
 
@@ -63,16 +65,14 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
     client = await _connected(settings, stop)
     if client is None:
         return
-    # Workers refuse workflows whose search attributes the namespace does not know.
-    await temporal.ensure_search_attributes(client)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="activity") as threads:
+    with ThreadPoolExecutor(2 * THREADS, thread_name_prefix="activity") as threads:
         worker = Worker(
             client,
             task_queue=messages.APPROVALS_QUEUE,
             workflows=list(workflow_registry.APPROVALS),
             activities=activity_registry.approvals(means),
             activity_executor=threads,
-            workflow_runner=workflow_registry.sandbox(),
+            workflow_runner=workflow_registry.fast(),
             max_cached_workflows=CACHED_WORKFLOWS,
             max_concurrent_activities=THREADS,
             max_concurrent_local_activities=THREADS,
@@ -102,7 +102,10 @@ async def run_control(settings: Settings, stop: asyncio.Event) -> None:
         asyncio.create_task(task)
         for task in (
             bell.listen(),
-            _sweep(relay.carry_over, partial(bell.wait, outbox.CHANNEL, SWEEP_SECONDS)),
+            *(
+                _sweep(relay.carry_over, partial(bell.wait, outbox.CHANNEL, SWEEP_SECONDS))
+                for _ in range(RELAYS)
+            ),
             _sweep(delivery.carry_over, partial(bell.wait, notification.CHANNEL, SWEEP_SECONDS)),
             # Redis may come back empty at any time; whoever reads it must not wait for the next change.
             _sweep(partial(_seed_flags, relay), partial(asyncio.sleep, SWEEP_SECONDS)),
@@ -144,25 +147,30 @@ class _Connection:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client: Client | None = None
-        self._lock = asyncio.Lock()
+        self._connecting: asyncio.Task[Client] | None = None
 
     async def client(self) -> Client:
-        """The client; raises RuntimeError while nobody answers."""
-        async with self._lock:
-            if self._client is None:
-                client = await temporal.connect(self._settings)
-                await temporal.ensure_search_attributes(client)
-                self._client = client
-            return self._client
+        """The client; raises RuntimeError or RPCError while nobody answers. All who wait share one attempt."""
+        attempt = self._connecting
+        if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception())):
+            attempt = self._connecting = asyncio.create_task(_connect(self._settings))
+        return await asyncio.shield(attempt)
+
+
+async def _connect(settings: Settings) -> Client:
+    """A client of a namespace that is ready for us; raises RuntimeError or RPCError while it is not."""
+    client = await temporal.connect(settings)
+    # Workers refuse workflows whose search attributes the namespace does not know.
+    await temporal.ensure_search_attributes(client)
+    return client
 
 
 async def _connected(settings: Settings, stop: asyncio.Event) -> Client | None:
     """The client as soon as the server answers; None where we are told to stop before."""
     while not stop.is_set():
         try:
-            return await temporal.connect(settings)
-        except RuntimeError as error:
+            return await _connect(settings)
+        except (RuntimeError, temporal.RPCError) as error:
             log.warning(
                 "Temporal does not answer yet",
                 extra={"address": settings.temporal_address, "error": str(error)[:200]},

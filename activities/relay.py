@@ -28,7 +28,7 @@ from storage.outbox import OutboxRow
 log = logging.getLogger(__name__)
 
 #: So many messages leave side by side; Temporal takes starts faster together than one by one.
-BATCH = 40
+BATCH = 10
 
 Connect = Callable[[], Awaitable[Client]]
 
