@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.heartbeat import beating
 from activities.notification import Teller
 from gateways.amazon import (
     AmazonBusiness,
@@ -27,6 +28,7 @@ from rules.notification import Kind
 from rules.order import (
     OrderOutcome,
     OrderState,
+    PurchaseOrder,
     Rejection,
     describe_outcome,
     highest_unit_price,
@@ -40,8 +42,6 @@ from storage import request as requests
 from storage.order import OrderRow
 from storage.request import RequestRow
 
-MAY_BE_ORDERED = {Status.ORDERING, Status.ORDER_UNKNOWN}
-
 
 @dataclass(frozen=True)
 class OrderActivities:
@@ -52,7 +52,7 @@ class OrderActivities:
     teller: Teller
     price_tolerance_percent: Decimal
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     def place_order(self, given: OrderStep) -> OrderStepResult:
         """Order once.
 
@@ -67,22 +67,26 @@ class OrderActivities:
             order = orders.lock(session, order.id)
             if order.is_settled or order.sends != given.sends_so_far + 1:
                 return _result(requests.by_id(session, row.id), order)
-            failure = self._send(session, row, order, sent_before=given.sends_so_far > 0)
+            with beating():
+                failure = self._send(session, row, order, sent_before=given.sends_so_far > 0)
             result = _result(requests.by_id(session, row.id), order)
         if failure is not None:
             raise failure
         return result
 
     def _claim(self, session: Session, given: OrderStep) -> tuple[RequestRow, OrderRow, bool]:
-        row = requests.by_id(session, UUID(given.request_id), lock=True)
+        row = requests.by_id(session, UUID(given.request_id))
+        if Status(row.status) not in orders.MAY_BE_ORDERED:
+            return row, _latest(session, row), False
         highest = highest_unit_price(row.draft.unit_price, self.price_tolerance_percent)
         order = orders.intend(session, row, highest)
-        if order.is_settled or Status(row.status) not in MAY_BE_ORDERED:
-            return row, order, False
         if orders.claim_send(session, order, given.sends_so_far):
             return row, order, True
-        orders.mark_unknown(session, order, "An earlier attempt may have reached the vendor.")
-        return requests.by_id(session, row.id), order, False
+        row = requests.by_id(session, row.id)
+        if not order.is_settled and Status(row.status) in orders.MAY_BE_ORDERED:
+            orders.mark_unknown(session, order, "An earlier attempt may have reached the vendor.")
+            row = requests.by_id(session, row.id)
+        return row, order, False
 
     def _send(
         self, session: Session, row: RequestRow, order: OrderRow, *, sent_before: bool
@@ -107,37 +111,38 @@ class OrderActivities:
             _record(session, order, outcome)
         return None
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     def read_order_back(self, given: RequestStep) -> OrderStepResult:
-        """Ask the vendor whether it has the order; a person may have settled it meanwhile."""
+        """Ask the vendor whether it has the order; a person may have settled it meanwhile.
+
+        Nothing is held during the call: reading changes nothing, and what was learnt meanwhile goes first.
+        """
         with self.sessions.begin() as session:
-            row = requests.by_id(session, UUID(given.request_id), lock=True)
+            row = requests.by_id(session, UUID(given.request_id))
             order = _current(session, row)
+            if order.is_settled or order.sends == 0:
+                return _result(row, order)
+            sends, asked = order.sends, orders.as_purchase_order(row, order)
+        with beating():
+            found = self._read_back(asked)
+        with self.sessions.begin() as session:
             order = orders.lock(session, order.id)
-            if not order.is_settled and order.sends > 0:
-                self._read_back(session, row, order)
+            if not order.is_settled:
+                _note_read_back(session, order, found, sends)
             return _result(requests.by_id(session, row.id), order)
 
-    def _read_back(self, session: Session, row: RequestRow, order: OrderRow) -> None:
+    def _read_back(self, asked: PurchaseOrder) -> OrderOutcome | VendorError:
         try:
-            outcome = self.vendor.read_order(orders.as_purchase_order(row, order))
+            return self.vendor.read_order(asked)
         except VendorError as failure:
-            # Proves nothing either way: the workflow comes again after a longer wait.
-            order.not_found_reads = 0
-            orders.mark_unknown(session, order, f"The vendor could not be asked: {failure}.")
-            return
-        if outcome.state is OrderState.NOT_FOUND:
-            order.not_found_reads += 1
-            orders.mark_unknown(session, order, "The vendor does not know the order yet.")
-        else:
-            _record(session, order, outcome)
+            return failure
 
     @activity.defn
     def ask_settlement(self, given: RequestStep) -> OrderStepResult:
         """Ask finance, once, to find out whether the order exists."""
         with self.sessions.begin() as session:
-            row = requests.by_id(session, UUID(given.request_id), lock=True)
-            order = _current(session, row)
+            row = requests.by_id(session, UUID(given.request_id))
+            order = orders.lock(session, _current(session, row).id)
             if not order.is_settled:
                 orders.mark_unknown(session, order, order.message or "The vendor could not be reached.")
                 finance = [person.id for person in people.holding(session, Role.FINANCE)]
@@ -158,6 +163,26 @@ def _current(session: Session, row: RequestRow) -> OrderRow:
         if order.round == row.round:
             return order
     raise ApplicationError("the order is not in the database", type="RequestIsMissing")
+
+
+def _latest(session: Session, row: RequestRow) -> OrderRow:
+    attempts = orders.of_request(session, row.id)
+    if not attempts:
+        raise ApplicationError("nothing was ever ordered", type="RequestIsMissing")
+    return attempts[-1]
+
+
+def _note_read_back(session: Session, order: OrderRow, found: OrderOutcome | VendorError, sends: int) -> None:
+    """Store what a read-back told; `sends` is how often the order had left when the vendor was asked."""
+    if isinstance(found, VendorError):
+        # Proves nothing either way: the workflow comes again after a longer wait.
+        order.not_found_reads = 0
+        orders.mark_unknown(session, order, f"The vendor could not be asked: {found}.")
+    elif found.state is not OrderState.NOT_FOUND:
+        _record(session, order, found)
+    elif order.sends == sends:
+        order.not_found_reads += 1
+        orders.mark_unknown(session, order, "The vendor does not know the order yet.")
 
 
 def _record(session: Session, order: OrderRow, outcome: OrderOutcome) -> None:

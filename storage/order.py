@@ -36,6 +36,9 @@ class Standing(StrEnum):
     PRICE_CHANGED = "price_changed"
 
 
+#: The states of a request in which its order may leave.
+MAY_BE_ORDERED = (Status.ORDERING, Status.ORDER_UNKNOWN)
+
 #: States in which nothing more is to be learnt.
 SETTLED = (Standing.PLACED, Standing.PART_PLACED, Standing.REFUSED, Standing.PRICE_CHANGED)
 
@@ -99,7 +102,7 @@ def of_request(session: Session, request_id: UUID) -> Sequence[OrderRow]:
 
 
 def intend(session: Session, row: RequestRow, highest_unit_price: Money) -> OrderRow:
-    """The order of the request's current round, written now unless it was before."""
+    """The order of the request's current round, written now unless it was before, and held; see `lock`."""
     session.execute(
         insert(OrderRow)
         .values(
@@ -115,7 +118,10 @@ def intend(session: Session, row: RequestRow, highest_unit_price: Money) -> Orde
         .on_conflict_do_nothing(index_elements=["request_id", "round"])
     )
     return session.scalars(
-        select(OrderRow).where(OrderRow.request_id == row.id, OrderRow.round == row.round)
+        select(OrderRow)
+        .where(OrderRow.request_id == row.id, OrderRow.round == row.round)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     ).one()
 
 
@@ -123,18 +129,24 @@ def claim_send(session: Session, order: OrderRow, sends_so_far: int) -> bool:
     """Note that the order is about to leave; commit this before the POST.
 
     Args:
+        order: held by the caller.
         sends_so_far: how many sends the caller knows of; a caller that knows too few is refused, so
             that two attempts never both believe to be the first.
     """
+    is_wanted = select(RequestRow.id).where(
+        RequestRow.id == order.request_id, RequestRow.status.in_([each.value for each in MAY_BE_ORDERED])
+    )
     claimed = session.execute(
         update(OrderRow)
         .where(
             OrderRow.id == order.id,
             OrderRow.sends == sends_so_far,
             OrderRow.state.in_([Standing.INTENDED.value, Standing.UNKNOWN.value]),
+            is_wanted.exists(),
         )
         .values(sends=OrderRow.sends + 1)
         .returning(OrderRow.id)
+        .execution_options(synchronize_session=False)
     ).one_or_none()
     if claimed is not None:
         audit.record(session, SYSTEM, "order.sent", order.request_id, external_id=order.external_id)
@@ -142,7 +154,11 @@ def claim_send(session: Session, order: OrderRow, sends_so_far: int) -> bool:
 
 
 def lock(session: Session, order_id: UUID) -> OrderRow:
-    """The order, held until the transaction ends: one sender at a time, for as long as its process lives."""
+    """The order, held until the transaction ends: one sender at a time, for as long as its process lives.
+
+    Every act on an order holds it before its request, so that no two of them wait for each other; a request
+    is never held while the vendor is asked, so that no page waits for the vendor.
+    """
     return session.scalars(
         select(OrderRow)
         .where(OrderRow.id == order_id)

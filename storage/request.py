@@ -260,8 +260,12 @@ def move(
 
 
 def by_id(session: Session, request_id: UUID, *, lock: bool = False) -> RequestRow:
-    """The request as it stands now, read afresh; `lock` holds it against others until the transaction ends."""
-    return session.get_one(RequestRow, request_id, populate_existing=True, with_for_update=lock or None)
+    """The request as it stands now, read afresh; `lock` holds it against others until the transaction ends.
+
+    Rows that refer to the request, such as messages about it, may still be written by others meanwhile.
+    """
+    held = {"key_share": True} if lock else None
+    return session.get_one(RequestRow, request_id, populate_existing=True, with_for_update=held)
 
 
 def by_number(session: Session, number: str) -> RequestRow | None:

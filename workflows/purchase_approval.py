@@ -208,6 +208,8 @@ class PurchaseApproval:
     async def _settled_before(self, wait: timedelta, summary: str) -> None:
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._settled, timeout=wait, timeout_summary=summary)
+        # A signal that Postgres knows nothing of wakes once; it must not end all later waits.
+        self._settled = False
 
     async def _end(self) -> None:
         """Tell people. The purchase stands whether they can be told or not."""

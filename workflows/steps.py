@@ -40,6 +40,14 @@ THEN_A_PERSON: Final = RetryPolicy(
     maximum_attempts=3,
     non_retryable_error_types=HOPELESS,
 )
+#: For telling people, half a minute long: a database that is restarted must not cost a message, and a message
+#: that cannot be written must not keep a purchase open.
+THEN_UNTOLD: Final = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_attempts=8,
+    non_retryable_error_types=HOPELESS,
+)
 #: For calls to the vendor: patient, because nothing is lost by waiting.
 VENDOR: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -53,6 +61,8 @@ PRODUCT_LOOK_UP: Final = timedelta(seconds=20)
 REVIEW: Final = timedelta(minutes=5)
 #: Longer than the gateway's own deadline, so that a live worker always says what happened.
 VENDOR_CALL: Final = timedelta(seconds=40)
+#: A worker that died during a vendor call is noticed after this long; see activities/heartbeat.py.
+VENDOR_HEARTBEAT: Final = timedelta(seconds=10)
 #: One read-back with its retries; the workflow comes again later.
 READ_BACK: Final = timedelta(minutes=10)
 #: How long the vendor may be busy or away before a person settles the order.
@@ -166,6 +176,7 @@ async def place_order(given: OrderStep) -> OrderStepResult:
         result_type=OrderStepResult,
         start_to_close_timeout=VENDOR_CALL,
         schedule_to_close_timeout=VENDOR_PATIENCE,
+        heartbeat_timeout=VENDOR_HEARTBEAT,
         retry_policy=VENDOR,
         summary="Place the order" if given.sends_so_far == 0 else "Place the order again",
     )
@@ -180,6 +191,7 @@ async def read_order_back(given: RequestStep) -> OrderStepResult:
         result_type=OrderStepResult,
         start_to_close_timeout=VENDOR_CALL,
         schedule_to_close_timeout=READ_BACK,
+        heartbeat_timeout=VENDOR_HEARTBEAT,
         retry_policy=VENDOR,
         summary="Read the order back",
     )
@@ -205,7 +217,7 @@ async def tell_people(given: RequestStep) -> None:
         given,
         type(None),
         timeout=ONE_TRANSACTION,
-        retry=THEN_A_PERSON,
+        retry=THEN_UNTOLD,
         summary="Tell people",
     )
 
