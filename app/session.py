@@ -10,7 +10,7 @@ from uuid import UUID
 
 from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import CallbackDict
 
@@ -69,7 +69,7 @@ class PostgresSessions(SessionInterface):
         if not token or self._unasked(app, request):
             return opened
         try:
-            found = store.find(database.session(), store.hash_token(token))
+            found = self._find(token)
         except SQLAlchemyError as error:
             database.db.session.remove()
             opened.fault = error
@@ -82,6 +82,20 @@ class PostgresSessions(SessionInterface):
         opened.seen_is_due = found.seen_is_due
         opened.account = Account.of(found.person) if found.person is not None else None
         return opened
+
+    @staticmethod
+    def _find(token: str) -> store.Found | None:
+        """The session's row. This is the first query of a request: it finds out that Postgres was restarted.
+
+        Nothing has happened yet, so it is simply asked again over a new connection, and nobody sees an error.
+        """
+        try:
+            return store.find(database.session(), store.hash_token(token))
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            database.db.session.remove()
+            return store.find(database.session(), store.hash_token(token))
 
     @staticmethod
     def _unasked(app: Flask, request: Request) -> bool:

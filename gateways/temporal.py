@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any, Final
 
@@ -55,20 +56,27 @@ class NoSuchRun(Exception):
 
 
 async def connect(settings: Settings) -> Client:
-    """A client for the namespace that the settings name; raises RuntimeError where nobody answers."""
+    """A client for the namespace that the settings name; raises RuntimeError where nobody answers in time."""
     tls: bool | TLSConfig = settings.temporal_tls
-    return await Client.connect(
+    connecting = Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         tls=tls,
         api_key=settings.temporal_api_key,
     )
+    try:
+        # The SDK itself would wait for ever for a server that takes the connection and then says nothing.
+        return await asyncio.wait_for(connecting, CALL_SECONDS.total_seconds())
+    except TimeoutError:
+        raise RuntimeError(f"Temporal at {settings.temporal_address} says nothing") from None
 
 
 async def ensure_search_attributes(client: Client) -> None:
     """Make the search attributes of an approval known to the namespace; harmless when repeated."""
     service = client.operator_service
-    known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    known = await service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace), timeout=CALL_SECONDS
+    )
     missing = {name: kind for name, kind in _TYPES.items() if name not in known.custom_attributes}
     if missing:
         request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)

@@ -14,6 +14,9 @@ from uuid6 import uuid7
 #: How long a statement may run before Postgres gives it up, and how long a connection may take to open.
 STATEMENT_TIMEOUT_MILLISECONDS = 5_000
 CONNECT_TIMEOUT_SECONDS = 2
+#: How long a transaction may do nothing before Postgres ends it: longer than a vendor call takes, so that what
+#: a vanished machine held is soon free again, not when TCP gives up after hours.
+IDLE_TIMEOUT_MILLISECONDS = 120_000
 
 
 class Base(DeclarativeBase):
@@ -58,7 +61,8 @@ def engine_options(pool_size: int = 10, name: str = "vistobueno") -> dict[str, A
         "pool_pre_ping": False,
         "connect_args": {
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MILLISECONDS} -c timezone=UTC",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MILLISECONDS}"
+            f" -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MILLISECONDS} -c timezone=UTC",
             "application_name": name,
         },
     }
