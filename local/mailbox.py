@@ -5,6 +5,7 @@ Knows mails as files, newest first. Shows nothing as it came: text is text, and 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -168,6 +169,7 @@ def make_pages(mailbox: Mailbox, public_url: str) -> Flask:
 
 def main() -> None:
     """Catch mails and show them until told to end."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # who looks at a mail is no news
     plan = Plan(os.environ)
     mailbox = Mailbox(plan.folder("mailbox"))
     smtp = smtp_server(mailbox, plan.port("MAILBOX_SMTP_PORT"))
