@@ -1,0 +1,65 @@
+"""Workflows name activities in one place only, and by the names and types that the activities have."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from activities import decision, notification, order, product, registry, review
+from workflows import steps
+
+ROOT = Path(__file__).parents[2]
+HOMES = (product.ProductActivities, review.ReviewActivities, decision.DecisionActivities,
+         order.OrderActivities, notification.NotificationActivities)  # fmt: skip
+
+
+def _activities() -> dict[str, Any]:
+    return {
+        name: method
+        for home in HOMES
+        for name, method in inspect.getmembers(home, inspect.isfunction)
+        if hasattr(method, "__temporal_activity_definition")
+    }
+
+
+def _steps() -> dict[str, Any]:
+    return {
+        name: function
+        for name, function in inspect.getmembers(steps, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+
+
+def _types(function: Any) -> dict[str, Any]:
+    return get_type_hints(function)
+
+
+def test_every_step_is_an_activity_and_every_activity_is_a_step() -> None:
+    assert _steps().keys() == _activities().keys()
+
+
+def test_a_step_takes_and_gives_what_its_activity_takes_and_gives() -> None:
+    activities = _activities()
+    for name, step in _steps().items():
+        assert _types(step) == _types(activities[name]), name
+
+
+def test_a_step_calls_the_activity_of_its_own_name() -> None:
+    for name, step in _steps().items():
+        source = inspect.getsource(step)
+        called = re.findall(r'"([a-z_]+)",', source)
+        assert called[0] == name
+
+
+def test_an_approvals_worker_serves_every_activity() -> None:
+    source = inspect.getsource(registry.approvals)
+    served = set(re.findall(r"\.([a-z_]+),\n", source))
+    assert _activities().keys() <= served
+
+
+def test_no_workflow_names_an_activity_outside_of_steps() -> None:
+    for path in (ROOT / "workflows").glob("*.py"):
+        if path.name != "steps.py":
+            assert not re.search(r"execute_(local_)?activity|start_(local_)?activity", path.read_text()), path
