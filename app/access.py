@@ -86,9 +86,11 @@ def guard() -> None:
     if declared is None and request.method != "OPTIONS":
         _log.error("undeclared view", extra={"endpoint": request.endpoint})
         raise NotAllowed("This page is closed: it does not say whom it is for.")
-    if declared is None or declared.act is Act.ANYONE:
+    if declared is None:
         return
     _refuse_repeats(declared)
+    if declared.act is Act.ANYONE:
+        return
     if here.account is None:
         raise LoginNeeded("Please log in first.")
     g.person_id = here.account.person.id  # for the log

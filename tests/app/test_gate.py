@@ -169,6 +169,7 @@ def test_a_repeated_query_parameter_is_refused(
     browser_of: Callable[[PersonRow], Browser], company: Company
 ) -> None:
     assert browser_of(company.ana).get("/profile?id=1&id=2").status_code == 400
+    assert browser_of(company.ana).get("/login?next=/&next=//evil.example").status_code == 400
 
 
 def test_a_declared_parameter_may_repeat(

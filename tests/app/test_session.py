@@ -68,7 +68,9 @@ def test_a_cookie_copied_before_logout_opens_nothing_after_it(
 ) -> None:
     copied = browser.log_in(company.ana, sessions)
     assert browser.get("/profile").status_code == 200
-    assert browser.send("/logout").status_code == 303
+    left = browser.send("/logout")
+    assert left.status_code == 303
+    assert left.headers["Clear-Site-Data"] == '"cache"'  # what the back button would bring back goes too
     browser.set_cookie("session", copied)
     assert browser.get("/profile").status_code == 303
     assert _rows(sessions) == []
