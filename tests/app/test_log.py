@@ -31,4 +31,6 @@ def test_a_traceback_is_folded_in_production_and_readable_on_a_laptop() -> None:
     except ValueError:
         trace = sys.exc_info()
     assert "\n" not in _line("fault", exc_info=trace)
-    assert _line("fault", fold=False, exc_info=trace).splitlines()[-1] .startswith("ValueError: invalid literal")
+    assert (
+        _line("fault", fold=False, exc_info=trace).splitlines()[-1].startswith("ValueError: invalid literal")
+    )
