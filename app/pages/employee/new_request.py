@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from app import catalogue, database
 from app.access import current_person, get_own_request, opens
 from app.catalogue import Resolved
-from app.pages.employee.forms import TYPED, Sent, form_for, new_key, read_form
+from app.pages.employee.forms import Sent, form_for, new_key, read_form
 from app.pages.employee.preview import Preview, judge, preview, today, typed_of
 from app.pages.employee.routes import pages
 from rules.errors import KeyReusedForAnotherRequest, NotFound
@@ -57,10 +57,9 @@ def submit_request() -> ResponseReturnValue:
         row, payload_hash = earlier
         return _shown(row.number) if payload_hash == sent.payload_hash else _ask_again(sent, row)
     resolved = _resolve(sent)
-    draft, problems = judge(sent.typed, resolved, person.department_id)
+    draft, _problems = judge(sent.typed, resolved, person.department_id)
     if draft is None:
-        refused = preview(replace(sent, judged=True), resolved, person, may_fill=False)
-        return _page(refused, problems=problems), 422
+        return _page(preview(replace(sent, judged=True), resolved, person, may_fill=False)), 422
     requester = people.by_id(database.session(), person.id)
     if requester is None:
         raise NotFound("This account is gone.")
@@ -94,7 +93,6 @@ def _ask_again(sent: Sent, earlier: RequestRow | None) -> ResponseReturnValue:
 def _page(
     shown: Preview,
     *,
-    problems: dict[str, str] | None = None,
     copied: RequestRow | None = None,
     earlier: RequestRow | None = None,
     is_reused: bool = False,
@@ -105,7 +103,6 @@ def _page(
         "employee/new_request.html",
         shown=shown,
         form=form_for(shown.sent),
-        problems=[name for name in TYPED if name in (problems or {})],
         copied=copied,
         earlier=earlier,
         is_reused=is_reused,

@@ -36,6 +36,11 @@ class Pace:
     seen: int = -1
     has_panel: bool = False
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether the first look should come sooner still: most requests take half a second."""
+        return self.every_seconds == QUICK_SECONDS
+
     def as_address(self, seen: int, *, has_panel: bool) -> dict[str, Any]:
         """The query parameters with which the page looks again."""
         return {"seen": seen, "every": self.every_seconds, "until": int(self.until), "panel": int(has_panel)}

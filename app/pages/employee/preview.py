@@ -83,12 +83,15 @@ class Preview:
     Attributes:
         sent: with the amount and currency filled in, where the page may do so.
         filled: whether they were filled in just now.
-        outlook: None while there is no product to speak of.
+        problems: what a submit would refuse, field by field; all of it once it was refused, before that
+            only what concerns typed fields.
+        outlook: None while there is no product that can be bought.
     """
 
     sent: Sent
     resolved: Resolved | None
     filled: bool = False
+    problems: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, Sequence[Note]] = field(default_factory=dict)
     outlook: Outlook | None = None
 
@@ -107,9 +110,11 @@ def preview(sent: Sent, resolved: Resolved | None, person: Person, *, may_fill: 
     """
     product = resolved.product if resolved else None
     filled = _fill(sent, product) if may_fill and product else sent
-    notes = _notes(filled, resolved, person.department_id)
-    outlook = _outlook(filled.typed, product, person) if product else None
-    return Preview(filled, resolved, filled.typed != sent.typed, notes, outlook)
+    problems = _problems(filled, resolved, person.department_id)
+    outlook = _outlook(filled.typed, product, person) if product and product.available else None
+    return Preview(
+        filled, resolved, filled.typed != sent.typed, problems, _notes(filled, resolved, problems), outlook
+    )
 
 
 def _fill(sent: Sent, product: Product) -> Sent:
@@ -127,11 +132,12 @@ def _fill(sent: Sent, product: Product) -> Sent:
     return replace(sent, typed=typed, suggested=text)
 
 
-def _notes(sent: Sent, resolved: Resolved | None, department_id: str) -> Mapping[str, Sequence[Note]]:
-    notes: dict[str, list[Note]] = {}
+def _notes(
+    sent: Sent, resolved: Resolved | None, problems: Mapping[str, str]
+) -> Mapping[str, Sequence[Note]]:
     product = resolved.product if resolved else None
-    for name, text in _problems(sent, resolved, department_id).items():
-        notes[name] = [Note(text, "no" if sent.judged else "wait")]
+    tone = "no" if sent.judged else "wait"
+    notes = {name: [Note(text, tone)] for name, text in problems.items()}
     if product is not None:
         for name, note in _remarks(sent.typed, product, is_old=resolved is not None and resolved.is_old):
             if not notes.get(name) or name == "product_link":
@@ -154,8 +160,11 @@ def judge(typed: Typed, resolved: Resolved | None, department_id: str) -> tuple[
         return judge_draft(typed, resolved.product if resolved else None, department_id, today()), {}
     except InvalidFields as refusal:
         problems = dict(refusal.problems)
-    if resolved is not None and resolved.problem:
-        problems["product_link"] = resolved.problem
+    if resolved is None or resolved.product is None:
+        if not typed.amount.strip():
+            problems.pop("amount", None)  # it is filled in with the product
+        if resolved is not None:
+            problems["product_link"] = resolved.problem
     return None, problems
 
 

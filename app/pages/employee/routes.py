@@ -161,7 +161,7 @@ def rule_set_url(rule_set: RuleSetRow | None) -> str | None:
     endpoint = "finance.rule_set_version"
     if rule_set is None or not is_there(endpoint) or not may_here(Act.READ_POLICY):
         return None
-    return url_for(endpoint, department_id=rule_set.department_id, version=rule_set.version)
+    return url_for(endpoint, rule_set_id=rule_set.id)
 
 
 @pages.post("/requests/<number>/withdraw")
