@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+import psycopg
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -128,6 +129,20 @@ def test_people_who_decide_idle_for_a_shorter_time(
         minutes[role] = row.idle_minutes
         browser.delete_cookie("session")
     assert minutes == {Role.EMPLOYEE: 30, Role.MANAGER: 15, Role.FINANCE: 15, Role.AUDITOR: 30}
+
+
+def test_a_restarted_database_is_not_noticed_by_who_is_logged_in(
+    browser_of: Callable[[PersonRow], Browser], company: Company, database_url: str
+) -> None:
+    ana = browser_of(company.ana)
+    assert ana.get("/profile").status_code == 200
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        ).fetchall()
+    assert ended
+    assert ana.get("/profile").status_code == 200
 
 
 def test_ending_all_sessions_of_a_person_leaves_others_alone(
