@@ -1,0 +1,7 @@
+"""What finance works with: all requests, orders to settle, the rules."""
+
+from app.pages.finance import orders as _orders  # noqa: F401  (their routes hang on the same blueprint)
+from app.pages.finance import policies as _policies  # noqa: F401
+from app.pages.finance.routes import pages
+
+__all__ = ["pages"]

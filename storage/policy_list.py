@@ -1,0 +1,36 @@
+"""Reading rule sets for the finance pages: every version, neighbours, how often one was used. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from storage.policy import RuleSetRow
+from storage.review import ReviewRow
+
+
+def all_versions(session: Session) -> Sequence[RuleSetRow]:
+    """Every version of every department, by department, the newest first."""
+    return session.scalars(
+        select(RuleSetRow).order_by(RuleSetRow.department_id, RuleSetRow.version.desc())
+    ).all()
+
+
+def version(session: Session, department_id: str, number: int) -> RuleSetRow | None:
+    """One version by its number."""
+    return session.scalars(
+        select(RuleSetRow).where(RuleSetRow.department_id == department_id, RuleSetRow.version == number)
+    ).one_or_none()
+
+
+def count_reviews(session: Session, rule_set_id: UUID) -> tuple[int, int]:
+    """How many reviews used this version, and how many of them approved."""
+    row = session.execute(
+        select(func.count(), func.count().filter(ReviewRow.auto_approved)).where(
+            ReviewRow.rule_set_id == rule_set_id
+        )
+    ).one()
+    return row[0], row[1]
