@@ -23,6 +23,8 @@ from local.plan import HOST, PARTS, CannotRun, Part, Plan
 from settings import Settings, SettingsError
 
 START_PATIENCE_SECONDS = 60
+#: The user's own parts should be up before us.
+OWN_PATIENCE_SECONDS = 5
 END_PATIENCE_SECONDS = 12
 
 ONE_ENDED = "One part has ended, and the others with it; its last words are above"
@@ -38,8 +40,8 @@ def step(title: str) -> Iterator[None]:
 
 def run(plan: Plan) -> int:
     """Everything from the first check to the last goodbye. Returns the exit code; raises CannotRun."""
-    settings = Settings.from_environment(plan.environment)
     check_folders(plan)
+    settings = Settings.from_environment(plan.environment)
     if plan.room.become_owner() is None:
         raise CannotRun(
             f"It runs already, as process {plan.room.owner_pid()}: end that one first (Ctrl-C there)"
@@ -144,12 +146,12 @@ def make_ready(
 def _wait(plan: Plan, alive: Callable[[], bool], name: str, handshake: Callable[[], object]) -> None:
     """Wait for one part's handshake. Raises CannotRun."""
     part = next(part for part in PARTS if part.name == name)
-    title = part.title[0].upper() + part.title[1:]
+    title, patience = part.title[0].upper() + part.title[1:], START_PATIENCE_SECONDS
     if plan.is_own(part):
-        title = f"Your {part.own}"
+        title, patience = f"Your {part.own}", OWN_PATIENCE_SECONDS
     with step(f"{title} answers"):
         try:
-            readiness.wait_until(handshake, START_PATIENCE_SECONDS, alive)
+            readiness.wait_until(handshake, patience, alive)
         except readiness.NeverReady as never:
             raise CannotRun(f"{title} does not answer: {never}" if alive() else ONE_ENDED) from never
 

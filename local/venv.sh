@@ -24,8 +24,10 @@ for candidate in ${1:-python3 python3.14 python3.13 python3.12 python3.11}; do
         break
     fi
 done
-[ -n "$found" ] || stop "Python 3.11 or newer is needed; found: $(${1:-python3} --version 2>&1 | head -n 1)." \
-    "Name another with make PYTHON=/path/to/python3"
+if [ -z "$found" ]; then
+    there=$("${1:-python3}" --version 2>/dev/null) || there="no ${1:-python3}"
+    stop "Python 3.11 or newer is needed; here is $there. Name another: make PYTHON=/path/to/python3"
+fi
 "$found" -c 'import venv, ensurepip' 2>/dev/null ||
     stop "$("$found" --version) has no venv module: on Debian or Ubuntu, apt-get install python3-venv"
 
