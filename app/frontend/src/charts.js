@@ -1,5 +1,6 @@
 // Charts: only the kinds that pages use. A page puts <div class="chart" data-chart="ID"></div> and its ECharts
-// option as JSON in <script type="application/json" id="ID" nonce=...>; nothing else is needed.
+// option as JSON in <script type="application/json" id="ID" nonce=...>; nothing else is needed. The words that hovering
+// shows may come ready-made, one for each point of the axis, as tooltip.texts.
 import { BarChart, LineChart } from "echarts/charts";
 import { AriaComponent, DatasetComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import * as echarts from "echarts/core";
@@ -32,8 +33,9 @@ function withHouseStyle(option) {
     splitLine: { lineStyle: { color: style("--vb-line") } },
     nameTextStyle: { color: style("--vb-quiet") },
   };
-  const dress = (one) => ({ ...axis, ...one });
+  const dress = (one) => ({ ...axis, ...one, axisLabel: { ...axis.axisLabel, ...one.axisLabel } });
   const shape = (one) => (one.type === "bar" ? { barMaxWidth: 40, ...one } : { symbolSize: 7, lineStyle: { width: 2.5 }, ...one });
+  const { texts, ...tooltip } = option.tooltip ?? {};
   const dressAll = (axes) => (Array.isArray(axes) ? axes.map(dress) : axes && dress(axes));
   return {
     color: dark ? COLOURS_DARK : COLOURS,
@@ -49,7 +51,9 @@ function withHouseStyle(option) {
       backgroundColor: dark ? "#1f2926" : "#ffffff",
       borderColor: style("--vb-line"),
       textStyle: { color: dark ? "#e4eae7" : "#1d2522", fontSize: 13 },
-      ...option.tooltip,
+      ...tooltip,
+      ...(texts && { formatter: (points) => texts[[points].flat()[0].dataIndex] }),
+      confine: true,
       renderMode: "richText",
     },
     xAxis: dressAll(option.xAxis),
@@ -76,11 +80,20 @@ const resize = () => {
   for (const place of document.querySelectorAll("[data-chart]")) echarts.getInstanceByDom(place)?.resize();
 };
 window.addEventListener("resize", resize);
+// The numbers beside a chart are folded away on the screen, and printed.
+const folded = () => document.querySelectorAll("details.chart-table:not([open])");
+let unfolded = [];
 window.addEventListener("beforeprint", () => {
+  unfolded = [...folded()];
+  for (const one of unfolded) one.open = true;
   drawAll(); // theme.js has just turned the page light
   resize();
 });
 window.addEventListener("afterprint", () => {
+  for (const one of unfolded) one.open = false;
   drawAll();
   resize();
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
 });

@@ -1,0 +1,68 @@
+"""Figures in words: percentages, spans of time, weeks. Formats only."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask_babel import format_date
+from flask_babel import gettext as _
+
+from rules.kpi import Grain, Interval, Period, Share
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def percent(value: float) -> str:
+    """A share as a percentage with one digit: `47.8 %`, with a space that does not break."""
+    return f"{value * 100:.1f}\u00a0%"
+
+
+def interval(bounds: Interval) -> str:
+    """From where to where: `43.7–52.0 %`."""
+    return f"{bounds.low * 100:.1f}–{bounds.high * 100:.1f}\u00a0%"
+
+
+def share(figure: Share) -> str:
+    """A share in one line with its interval and n, for a tooltip."""
+    if figure.value is None or figure.interval is None:
+        return str(_("n too small (%(part)s of %(whole)s)", part=figure.part, whole=figure.whole))
+    return str(
+        _(
+            "%(value)s (%(part)s of %(whole)s), 95%% interval %(interval)s",
+            value=percent(figure.value),
+            part=figure.part,
+            whole=figure.whole,
+            interval=interval(figure.interval),
+        )
+    )
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in the unit that fits it: `0.4 s`, `2 h 07 min`, `2.3 days`."""
+    if seconds is None:
+        return "–"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f}\u00a0s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.0f}\u00a0min"
+    if seconds < 2 * _DAY:
+        minutes = round(seconds / _MINUTE)
+        return f"{minutes // 60}\u00a0h\u00a0{minutes % 60:02d}\u00a0min"
+    return str(_("%(days)s days", days=f"{seconds / _DAY:.1f}"))
+
+
+def days(first: date, last: date) -> str:
+    """Two days and what lies between: `31 Aug – 21 Nov 2026`."""
+    begin = "d MMM" if first.year == last.year else "d MMM yyyy"
+    return f"{format_date(first, begin)} – {format_date(last, 'd MMM yyyy')}"
+
+
+def period(one: Period) -> str:
+    """A week or month by its name and days, saying where only a part of it is counted."""
+    name = f"{one.name}, {days(one.first, one.last)}"
+    return name if one.is_whole else str(_("%(period)s, in part", period=name))
+
+
+def tick(one: Period) -> str:
+    """A week or month as it stands under a chart: `W47`, `Nov`."""
+    return str(format_date(one.first, "MMM")) if one.grain is Grain.MONTH else one.name.split("-")[1]
