@@ -6,6 +6,7 @@ import string
 from decimal import Decimal
 
 import pytest
+from babel.numbers import get_currency_precision
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,6 +141,11 @@ def test_unknown_currency_is_refused_with_the_known_ones(text: str) -> None:
 @pytest.mark.parametrize("currency", CURRENCIES)
 def test_known_currency_is_read_as_it_stands(currency: str) -> None:
     assert parse_currency(currency) == currency
+
+
+@pytest.mark.parametrize("currency", CURRENCIES)
+def test_minor_digits_are_those_of_the_currency_tables(currency: str) -> None:
+    assert MINOR_DIGITS[currency] == get_currency_precision(currency)
 
 
 @given(money())
