@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -175,18 +176,11 @@ def main() -> None:
     smtp = smtp_server(mailbox, plan.port("MAILBOX_SMTP_PORT"))
     public_url = plan.environment["PUBLIC_URL"].rstrip("/")
     pages = make_server(HOST, plan.port("MAILBOX_PORT"), make_pages(mailbox, public_url), threaded=True)
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=pages.shutdown).start())
     smtp.start()
-    try:
-        pages.serve_forever()
-    except KeyboardInterrupt:
-        pages.server_close()
-    finally:
-        smtp.stop()
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
+    pages.serve_forever()
+    pages.server_close()
+    smtp.stop()
 
 
 if __name__ == "__main__":

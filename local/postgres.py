@@ -153,19 +153,32 @@ def _check_owner(data: Path) -> None:
 def _make_reachable(path: Path) -> None:
     """Let the system user through to its data and its programs: root's own folders are often closed to all.
 
-    Only passing through is granted, no reading, and only where it was missing; each change is told.
+    Outside the package only passing through is granted, no reading, and only where it was missing; it is told.
     """
-    for target in (path, PROGRAMS / "postgres"):
-        for folder in target.resolve().parents:
-            mode = folder.stat().st_mode
-            if not mode & stat.S_IXOTH:
-                folder.chmod(mode | stat.S_IXOTH)
-                print(f"{folder}: others may pass through now (o+x), so that Postgres reaches its files")
-    if subprocess.run([PROGRAMS / "postgres", "--version"], capture_output=True, **identity()).returncode:
-        for path in PROGRAMS.parent.rglob("*"):
+    closed = [
+        folder
+        for target in (path, PROGRAMS / "postgres")
+        for folder in target.resolve().parents
+        if not folder.stat().st_mode & stat.S_IXOTH
+    ]
+    for folder in closed:
+        folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+    if closed:
+        names = ", ".join(sorted({str(folder) for folder in closed}))
+        print(f"So that Postgres reaches its files, others may now pass through (o+x) {names}", flush=True)
+    checks = ([PROGRAMS / name, "--version"] for name in ("postgres", "initdb"))
+    if any(subprocess.run(check, capture_output=True, cwd="/", **identity()).returncode for check in checks):
+        _make_readable()
+
+
+def _make_readable() -> None:
+    """Let everybody read and run what the package brought; a strict umask has closed it when it was installed."""
+    package = PROGRAMS.parents[1]
+    for top in (PROGRAMS.parent, package.with_name(f"{package.name}.libs")):
+        for path in (top, *top.rglob("*")):
             mode = path.stat().st_mode
-            passable = path.is_dir() or mode & stat.S_IXUSR
-            path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if passable else 0))
+            runs = path.is_dir() or mode & stat.S_IXUSR
+            path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if runs else 0))
 
 
 def _run_program(name: str, arguments: Sequence[str]) -> None:

@@ -29,16 +29,23 @@ CHATTER = re.compile(
 )
 
 
+#: Temporal tells every call that its own ending cuts off, which hides why the end began.
+SILENT_AT_THE_END = frozenset({"temporal"})
+
+
 class QuietPrinter(Printer):  # type: ignore[misc]
     """Prints what the programs say but chatter, and of honcho's own lines only that a program has failed."""
+
+    ending = False
 
     def write(self, message: Message) -> None:
         """Print one message, or keep it back."""
         line = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
         if message.name == honcho.manager.SYSTEM_PRINTER_NAME:
+            self.ending = self.ending or " stopped (rc=" in line or line.startswith("sending ")
             wanted = " stopped (rc=" in line and "(rc=0)" not in line
         else:
-            wanted = not CHATTER.search(line)
+            wanted = not CHATTER.search(line) and not (self.ending and message.name in SILENT_AT_THE_END)
         if wanted:
             super().write(message)
 
