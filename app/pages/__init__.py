@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.pages import account, employee, finance, health, kpi, manager
+from app.pages import account, admin, auditor, employee, finance, health, kpi, manager, rollout
 
 
 def set_up_pages(app: Flask) -> None:
     """Hang every audience's pages on the app."""
-    for blueprint in (health.pages, account.pages, employee.pages, manager.pages, finance.pages, kpi.pages):
-        app.register_blueprint(blueprint)
+    for audience in (health, account, employee, manager, finance, kpi, rollout, auditor, admin):
+        app.register_blueprint(audience.pages)

@@ -16,6 +16,7 @@ from flask_babel import lazy_gettext
 
 from app import database
 from app.access import current_person, opens
+from app.dates import parse_day
 from app.spreadsheet import Cell, csv_download
 from rules.errors import Invalid
 from rules.money import parse_amount
@@ -31,7 +32,6 @@ pages = Blueprint("finance", __name__, template_folder="templates")
 PER_PAGE = 25
 LAST_PAGE = 10_000
 LONGEST_WORD = 200
-FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 #: How the filter names each status; the badges of the list come from macros/ui.html.
@@ -182,14 +182,3 @@ def _amount(problems: dict[str, str], name: str) -> Decimal | None:
 
 def _day(problems: dict[str, str], name: str) -> date | None:
     return _try(problems, name, lambda typed: parse_day(typed, name))
-
-
-def parse_day(typed: str, name: str) -> date:
-    """A calendar day as browsers send it, of this century; raises Invalid."""
-    try:
-        day = date.fromisoformat(typed)
-    except ValueError:
-        day = None
-    if day is None or not FIRST_YEAR <= day.year < LAST_YEAR:
-        raise Invalid(_("Please give the date as year-month-day, for example 2026-11-24."), name)
-    return day

@@ -1,0 +1,5 @@
+"""What auditors read: the trail of every act."""
+
+from app.pages.auditor.routes import pages
+
+__all__ = ["pages"]

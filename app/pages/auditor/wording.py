@@ -1,0 +1,101 @@
+"""Audit entries in plain words. An action without words is shown as it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+#: Every action that the product writes.
+ACTIONS: Final[Mapping[str, Any]] = {
+    "request.submitted": _l("Request submitted"),
+    "request.in_review": _l("Checks begun"),
+    "request.awaiting_decision": _l("A person asked to decide"),
+    "request.ordering": _l("Approved"),
+    "request.order_unknown": _l("Order unclear"),
+    "request.completed": _l("Ordered"),
+    "request.rejected": _l("Rejected"),
+    "request.expired": _l("Expired without a decision"),
+    "request.withdrawn": _l("Withdrawn"),
+    "request.order_refused": _l("Order refused"),
+    "request.read_refused": _l("Reading refused"),
+    "review.skipped": _l("Automated review not used"),
+    "review.left_to_person": _l("Automated review left it to a person"),
+    "decision.escalated": _l("Next person asked"),
+    "decision.reminded": _l("Reminder sent"),
+    "order.sent": _l("Order sent to the vendor"),
+    "order.placed": _l("Vendor took the order"),
+    "order.part_placed": _l("Vendor took a part of the order"),
+    "order.refused": _l("Vendor refused the order"),
+    "order.price_changed": _l("Vendor asks more than approved"),
+    "signal.stray": _l("Message without effect"),
+    "signal.late": _l("Message came too late"),
+    "requests.exported": _l("List of requests downloaded"),
+    "policy.saved": _l("Rules changed"),
+    "flag.set": _l("Switch changed"),
+    "person.locked": _l("Account locked"),
+    "person.unlocked": _l("Account unlocked"),
+    "person.roles_changed": _l("Roles changed"),
+}
+
+#: What the entries of an act's detail are called; ids and hashes are left to the exact record.
+_FACTS: Final[Mapping[str, Any]] = {
+    "amount": _l("amount"),
+    "asked": _l("asked"),
+    "version": _l("version"),
+    "level": _l("for"),
+    "value": _l("set to"),
+    "granted": _l("granted"),
+    "revoked": _l("taken away"),
+    "rows": _l("rows"),
+    "filter": _l("filter"),
+    "comment": _l("comment"),
+    "text": _l("said"),
+    "reason": _l("because"),
+    "why": _l("because"),
+    "note": _l("because"),
+    "step": _l("step"),
+    "sessions_ended": _l("sessions ended"),
+}
+
+
+def title(action: str) -> str:
+    """What was done."""
+    return str(ACTIONS.get(action, action))
+
+
+def facts(detail: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The telling parts of an entry as (word, value).
+
+    Args:
+        names: ids of people and departments -> names.
+    """
+    found = []
+    about = detail.get("person") or detail.get("subject") or detail.get("department_id")
+    if about:
+        found.append((str(_("about")), names.get(str(about), str(about))))
+    for key, word in _FACTS.items():
+        if detail.get(key) not in (None, "", [], {}) or (key == "value" and key in detail):
+            text = _readable(detail[key])
+            if key == "amount":
+                text = f"{text} {detail.get('currency', '')}".strip()
+            found.append((str(word), text))
+    return found
+
+
+def _readable(value: Any) -> str:
+    match value:
+        case True:
+            return str(_("on"))
+        case False:
+            return str(_("off"))
+        case None:
+            return str(_("nothing"))
+        case list():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(f"{key}: {one}" for key, one in value.items())
+        case _:
+            return str(value).replace("_", " ") if str(value).replace("_", "").isalpha() else str(value)

@@ -1,0 +1,5 @@
+"""What the platform people switch: flags."""
+
+from app.pages.rollout.routes import pages
+
+__all__ = ["pages"]
