@@ -39,14 +39,23 @@ test: check $(FRONTEND) $(BROWSER) ## Everything that must hold: make check, the
 test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server
 	@$(BIN)/pytest -n 0 -p no:schemathesis tests/rules tests/architecture tests/replay tests/test_settings.py
 
-.PHONY: check
+CHECKS := lint format types layers templates spelling image
+.PHONY: check $(CHECKS)
 check: $(TO_TEST) ## Lint, format, types, import layers, templates, spelling, Dockerfile
+	@$(MAKE) --keep-going --no-print-directory $(CHECKS)
+lint:
 	$(STEP) "ruff check" $(BIN)/ruff check
+format:
 	$(STEP) "ruff format" $(BIN)/ruff format --check
+types:
 	$(STEP) "mypy --strict" $(BIN)/mypy .
+layers:
 	$(STEP) "import layers" $(BIN)/lint-imports
+templates:
 	$(STEP) "djlint" $(BIN)/djlint app local --lint --quiet
+spelling:
 	$(STEP) "codespell" $(BIN)/codespell
+image:
 	$(STEP) "hadolint" $(BIN)/hadolint Dockerfile
 
 .PHONY: audit

@@ -166,7 +166,7 @@ def _make_reachable(path: Path) -> None:
     if closed:
         names = ", ".join(sorted({str(folder) for folder in closed}))
         print(f"So that Postgres reaches its files, others may now pass through (o+x) {names}", flush=True)
-    checks = ([PROGRAMS / name, "--version"] for name in ("postgres", "initdb"))
+    checks = ([str(PROGRAMS / name), "--version"] for name in ("postgres", "initdb"))
     if any(subprocess.run(check, capture_output=True, cwd="/", **identity()).returncode for check in checks):
         _make_readable()
 
