@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -25,7 +26,7 @@ def latest_orders(session: Session, request_ids: Sequence[UUID]) -> Mapping[UUID
     """Request id -> its newest order, for the requests that have one."""
     rows = session.scalars(
         select(OrderRow)
-        .distinct(OrderRow.request_id)
+        .ext(distinct_on(OrderRow.request_id))
         .where(OrderRow.request_id.in_(request_ids))
         .order_by(OrderRow.request_id, OrderRow.round.desc())
     )

@@ -33,7 +33,7 @@ class RequestForm(FlaskForm):  # type: ignore[misc]
 
     product_link = StringField(_l("Product link or ASIN"))
     quantity = StringField(_l("Quantity"))
-    currency = SelectField(_l("Currency"), choices=[(code, code) for code in MINOR_DIGITS])
+    currency = SelectField(_l("Currency"), choices=list(MINOR_DIGITS))
     amount = StringField(_l("Amount in all"))
     reason = TextAreaField(
         _l("Why do you need it?"),
