@@ -30,7 +30,7 @@ def main() -> int:
         answer = ""
     if answer.strip().lower() != "yes":
         print("Nothing was deleted.")
-        return 1
+        return 0
     plan.room.end_processes(patience_seconds=10)
     shutil.rmtree(plan.state)
     print("Deleted. The next `make run` starts afresh.")
