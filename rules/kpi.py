@@ -226,15 +226,16 @@ def begin_of(day: date, grain: Grain) -> date:
 
 
 def judge_window(first: str, last: str, today: date) -> tuple[date, date]:
-    """The first and last day that the filter's text means; empty text means the last weeks up to today.
+    """The first and last day that the filter's text means; empty text means up to today, and
+    the `USUAL_WEEKS` before that.
 
     Raises:
         InvalidFields: naming `first` or `last`.
     """
     problems: dict[str, str] = {}
-    usual = begin_of(today, Grain.WEEK) - timedelta(weeks=USUAL_WEEKS - 1)
     end = _read_day("last", last, today, problems)
-    start = _read_day("first", first, min(usual, end), problems)
+    usual = begin_of(end, Grain.WEEK) - timedelta(weeks=USUAL_WEEKS - 1)
+    start = _read_day("first", first, usual, problems)
     if not problems and start > end:
         problems["first"] = "The first day lies after the last one."
     elif not problems and end - start > LONGEST_WINDOW:
@@ -254,6 +255,7 @@ def _read_day(name: str, text: str, usual: date, problems: dict[str, str]) -> da
         return usual
     if not date(2000, 1, 1) <= day < date(2100, 1, 1):
         problems[name] = "Please give a day of this century."
+        return usual
     return day
 
 
