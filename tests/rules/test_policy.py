@@ -169,6 +169,11 @@ def test_counts_reach_from_nought_to_the_largest() -> None:
     assert (rules.min_previous_purchases, rules.max_rejected_last_30_days) == (LARGEST_COUNT, 0)
 
 
+def test_the_longest_host_there_can_be_is_read() -> None:
+    host = "a" * 250 + ".es"
+    assert read_rule_set(CONTENT | {"vendor_whitelist": [host]}).vendor_whitelist == (host,)
+
+
 def test_every_list_may_be_empty() -> None:
     content = CONTENT | {"trusted_categories": [], "department_limits": {}, "vendor_whitelist": []}
     rules = read_rule_set(content)

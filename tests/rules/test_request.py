@@ -213,6 +213,7 @@ def test_the_vendor_may_sell_fewer_at_once() -> None:
 def test_needed_by_reaches_from_today_to_two_years_ahead() -> None:
     assert parse_needed_by("2026-11-20", TODAY) == TODAY
     latest = TODAY + LATEST_NEED
+    assert latest == date(2028, 11, 19)  # two times 365 days; a leap day lies between
     assert parse_needed_by(f" {latest.isoformat()}\n", TODAY) == latest
     with pytest.raises(Invalid, match="in the past"):
         parse_needed_by("2026-11-19", TODAY)

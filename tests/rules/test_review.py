@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
@@ -18,6 +19,7 @@ from rules.money import Money
 from rules.policy import RuleSet, read_rule_set
 from rules.review import (
     ALGORITHM,
+    REJECTION_WINDOW,
     Check,
     History,
     Result,
@@ -273,6 +275,10 @@ def test_a_rule_set_of_another_shape_is_left_to_a_person(broken: Any) -> None:
     result = review_content(HARMLESS, broken)
     assert (result.auto_approved, result.risk_score, result.checks) == (False, Decimal(1), ())
     assert result.reason.startswith("The rule set in force cannot be used (")
+
+
+def test_rejections_count_for_thirty_days() -> None:
+    assert timedelta(days=30) == REJECTION_WINDOW
 
 
 def test_what_cannot_be_judged_is_never_trusted() -> None:
