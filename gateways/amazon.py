@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from gateways.amazon_access import AmazonAccess, AmazonAccount, ShippingAddress, read_error
-from gateways.amazon_product import read_product
+from gateways.amazon_product import MARKETPLACES, read_product
 from gateways.bounded_http import AnswerLost, Deadlines, HttpAnswer
 from gateways.vendor_error import (
     OrderOutcomeUnknown,
@@ -41,18 +41,6 @@ __all__ = [
 
 _PRODUCTS: Final = "/products/2020-08-26/products/"
 _ORDERS: Final = "/ordering/2022-10-30/orders"
-
-#: Shop -> the region and locale by which the vendor's APIs know it.
-MARKETPLACES: Final[Mapping[str, tuple[str, str]]] = {
-    "amazon.es": ("ES", "es_ES"),
-    "amazon.com": ("US", "en_US"),
-    "amazon.de": ("DE", "de_DE"),
-    "amazon.fr": ("FR", "fr_FR"),
-    "amazon.it": ("IT", "it_IT"),
-    "amazon.co.uk": ("UK", "en_GB"),
-    "amazon.ca": ("CA", "en_CA"),
-    "amazon.co.jp": ("JP", "ja_JP"),
-}
 
 
 class AmazonBusiness:

@@ -1,7 +1,8 @@
-"""Reads a product and its featured offer (Amazon Business Product Search 2020-08-26). Knows no network."""
+"""The shops, and how a product and its featured offer read (Product Search 2020-08-26). Knows no network."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,6 +12,19 @@ from rules.order_answer import clean_vendor_text, read_amount
 from rules.product import BuyingGuidance, Product, ProductLink
 
 _LONGEST_TITLE: Final = 300
+
+#: Shop -> the region and locale by which the vendor's APIs know it.
+MARKETPLACES: Final[Mapping[str, tuple[str, str]]] = {
+    "amazon.es": ("ES", "es_ES"),
+    "amazon.com": ("US", "en_US"),
+    "amazon.de": ("DE", "de_DE"),
+    "amazon.fr": ("FR", "fr_FR"),
+    "amazon.it": ("IT", "it_IT"),
+    "amazon.co.uk": ("UK", "en_GB"),
+    "amazon.ca": ("CA", "en_CA"),
+    "amazon.co.jp": ("JP", "ja_JP"),
+}
+
 #: An offer whose availability text starts like this cannot be ordered now.
 _UNAVAILABLE_TEXTS: Final = (
     "currently unavailable", "temporarily out of stock", "out of stock",

@@ -48,8 +48,16 @@ def running(
         try:
             yield _base_url(process)
         finally:
-            process.terminate()
-            process.communicate(timeout=10)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:  # its ledger is whole at any moment, so this loses nothing
+        process.kill()
+        process.communicate()
 
 
 def _base_url(process: subprocess.Popen[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -48,7 +49,8 @@ def main() -> int:
 
 
 def _stop_with_stdin(server: VendorServer) -> None:
-    sys.stdin.read()
+    while os.read(0, 4096):  # not sys.stdin: its lock would be held when the interpreter ends
+        pass
     server.shutdown()
 
 

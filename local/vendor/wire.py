@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from gateways.amazon import MARKETPLACES
+from gateways.amazon_product import MARKETPLACES
 from local.vendor.catalogue import Article
 
 Document = dict[str, Any]
