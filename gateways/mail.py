@@ -52,14 +52,16 @@ class Mailer:
 
     def _connect(self) -> smtplib.SMTP:
         parts = urlsplit(self.url)
-        host, context = parts.hostname or "", ssl.create_default_context()
+        host = parts.hostname or ""
         if parts.scheme == "smtps":
+            context = ssl.create_default_context()
             server: smtplib.SMTP = smtplib.SMTP_SSL(host, parts.port or 465, timeout=SECONDS, context=context)
         else:
             server = smtplib.SMTP(host, parts.port or 25, timeout=SECONDS)
             server.ehlo()
             if server.has_extn("starttls"):
-                server.starttls(context=context)
+                # Made only where it is used: it reads every certificate authority of the system.
+                server.starttls(context=ssl.create_default_context())
                 server.ehlo()
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
