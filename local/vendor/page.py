@@ -9,22 +9,27 @@ from typing import Any, Final
 from local.vendor.catalogue import Article
 from local.vendor.faults import SCENARIOS
 
-_NEWEST: Final = 100
+_NEWEST: Final = 25
 _GROUPS: Final = {
     "outcome": "What becomes of the next order",
     "delivery": "How the next answer to an order travels",
     "repeat": "What a repeated order gets",
 }
+_ORDER_HEADS: Final = ("Request", "Time (UTC)", "Product", "Quantity", "Unit price", "Total", "Order number")
+_REJECTION_HEADS: Final = ("Request", "Time (UTC)", "Product", "Quantity", "Fault")
+_PRODUCT_HEADS: Final = ("Product", "Category", "Seller", "State", "Price in EUR")
 _STYLE: Final = """
-:root{color-scheme:light dark;--line:#8884;--soft:#8881;--accent:#0b6e99}
+:root{color-scheme:light dark;--line:#8884;--soft:#8881;--accent:light-dark(#0b6e99,#6bc3ea)}
 *{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1rem}
 header{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:baseline;border-bottom:1px solid var(--line);
 padding-bottom:.5rem}
-h1{font-size:1.35rem;margin:0}h2{font-size:1.05rem;margin:1.75rem 0 .5rem}a{color:var(--accent)}
+h1{font-size:1.35rem;margin:0}h2{font-size:1.1rem;margin:1.75rem 0 .5rem}a{color:var(--accent)}
+summary{cursor:pointer;font-weight:600;padding:.5rem 0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600;white-space:nowrap}.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-code{font-size:.88em;overflow-wrap:anywhere}.muted{opacity:.7}
+code{font-size:.88em;overflow-wrap:anywhere}.whole{white-space:nowrap}td .row{flex-wrap:nowrap;margin:0}
+.muted{opacity:.7}
 button,input,select{font:inherit;padding:.4rem .7rem;border:1px solid var(--line);border-radius:.4rem;
 background:var(--soft);color:inherit;min-height:2.5rem}
 button{cursor:pointer}button:hover,button:focus-visible{border-color:var(--accent)}
@@ -32,6 +37,10 @@ form{margin:0}.row{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;marg
 .faults{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:.5rem}
 .faults button{text-align:left;height:100%;width:100%}.faults small{display:block;opacity:.7}
 .on{border-left:4px solid #c60;padding:.4rem .75rem;background:var(--soft);border-radius:.25rem;margin:.4rem 0}
+@media(max-width:44rem){thead{display:none}tr{display:block;border-bottom:1px solid var(--line);padding:.5rem 0}
+td,td.number{display:flex;gap:1rem;justify-content:space-between;border:0;padding:.1rem 0;text-align:right}
+td::before{content:attr(data-head);opacity:.7;text-align:left;flex:none}td.lead{display:block;text-align:left}
+td.lead::before{content:none}}
 input[type=number]{width:7.5rem}label{display:inline-flex;gap:.4rem;align-items:center}
 """
 
@@ -42,30 +51,20 @@ def orders_page(
     """Orders of the ledger, newest first, and the switches for faults."""
     orders = records["orders"]
     listed = [_order_row(order) for order in reversed(orders[-_NEWEST:])]
+    nothing = '<p class="muted">None yet. Approve a request, and its order appears here.</p>'
     body = f"""
-<h2>Faults</h2>
+<h2>Orders taken: {len(orders)}</h2>
+{_table(_ORDER_HEADS, listed) or nothing}
+<h2>Not taken: {len(records["rejections"])} rejected, {len(records["trials"])} trials</h2>
+{_table(_REJECTION_HEADS, [_rejection_row(entry) for entry in reversed(records["rejections"][-_NEWEST:])])}
+<h2 id="faults">Faults</h2>
 {_switched_on(faults)}
 <form method="post" action="/page/faults">
-<div class="row"><label>Show it <select name="times"><option value="once">once</option>
+<div class="row"><label>Show the next one <select name="times"><option value="once">once</option>
 <option value="always">until switched off</option></select></label>
 <label>only for <input name="asin" placeholder="ASIN (all)" maxlength="10" size="12"></label></div>
 {"".join(_fault_buttons(group, title) for group, title in _GROUPS.items())}
 </form>
-<h2>Orders taken: {len(orders)}</h2>
-{
-        _table(
-            ("Time (UTC)", "Request", "Product", "Quantity", "Unit price", "Total", "Order number"), listed
-        )
-        if listed
-        else '<p class="muted">None yet. Approve a request, and its order appears here.</p>'
-    }
-<h2>Not taken: {len(records["rejections"])} rejected, {len(records["trials"])} trials</h2>
-{
-        _table(
-            ("Time (UTC)", "Request", "Product", "Quantity", "Fault"),
-            [_rejection_row(entry) for entry in reversed(records["rejections"][-_NEWEST:])],
-        )
-    }
 """
     return _page("Orders and faults", body)
 
@@ -85,7 +84,7 @@ def products_page(articles: Sequence[Article], words: str) -> str:
     body = f"""
 <form class="row" action="/products"><input name="q" value="{escape(words)}" placeholder="monitor, book, …"
 aria-label="Search"><button>Search</button><span class="muted">{len(shown)} of {len(articles)}</span></form>
-{_table(("Product", "Category", "Seller", "State", "Price in EUR"), rows)}
+{_table(_PRODUCT_HEADS, rows)}
 """
     return _page("Products", body)
 
@@ -94,7 +93,8 @@ def _page(title: str, body: str) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} · Vendor sandbox</title><style>{_STYLE}</style></head><body>
-<header><h1>Vendor sandbox</h1><nav><a href="/">Orders and faults</a> · <a href="/products">Products</a></nav></header>
+<header><h1>Vendor sandbox</h1><nav><a href="/">Orders</a> · <a href="/#faults">Faults</a> ·
+<a href="/products">Products</a></nav></header>
 <main>{body}</main></body></html>
 """
 
@@ -123,44 +123,62 @@ def _fault_buttons(group: str, title: str) -> str:
         for s in SCENARIOS.values()
         if s.group == group
     )
-    return f'<h3>{title}</h3><div class="faults">{buttons}</div>'
+    return f'<details open><summary>{title}</summary><div class="faults">{buttons}</div></details>'
 
 
-def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, already escaped; the first cell leads, and on a phone each row becomes a card."""
     if not rows:
         return ""
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    lines = "".join(f"<tr>{''.join(map(_cell, heads, row))}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
-def _order_row(order: Mapping[str, Any]) -> str:
-    state = " (cancelled later)" if order["cancelled"] else ""
+def _cell(head: str, content: str) -> str:
+    kind = {
+        "Request": "lead",
+        "Product": "lead",
+        "Quantity": "number",
+        "Unit price": "number",
+        "Total": "number",
+    }
+    return f'<td class="{kind.get(head, "")}" data-head="{escape(head)}"><div>{content}</div></td>'
+
+
+def _order_row(order: Mapping[str, Any]) -> tuple[str, ...]:
+    state = "<br>cancelled later" if order["cancelled"] else ""
     return (
-        f"<tr><td>{escape(order['at'][:19].replace('T', ' '))}</td>"
-        f"<td>{escape(order['purchase_order_number'])}<br><code>{escape(order['external_id'])}</code></td>"
-        f"<td><code>{escape(order['asin'])}</code></td>"
-        f'<td class="number">{order["quantity"]} of {order["asked_quantity"]}</td>'
-        f'<td class="number">{escape(order["unit_price"])}</td>'
-        f'<td class="number">{escape(order["total"])} {escape(order["currency"])}</td>'
-        f"<td>{escape(order['order_id'])}{state}</td></tr>"
+        f"{escape(order['purchase_order_number'])}<br><code>{escape(order['external_id'])}</code>",
+        escape(order["at"][:19].replace("T", " ")),
+        f'<code class="whole">{escape(order["asin"])}</code>',
+        f"{order['quantity']} of {order['asked_quantity']}",
+        escape(order["unit_price"]),
+        f"{escape(order['total'])} {escape(order['currency'])}",
+        f'<span class="whole">{escape(order["order_id"])}</span>{state}',
     )
 
 
-def _rejection_row(entry: Mapping[str, Any]) -> str:
+def _rejection_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        f"<tr><td>{escape(entry['at'][:19].replace('T', ' '))}</td>"
-        f"<td>{escape(entry['purchase_order_number'])}</td><td><code>{escape(entry['asin'])}</code></td>"
-        f'<td class="number">{entry["asked_quantity"]}</td><td>{escape(entry["scenario"] or "–")}</td></tr>'
+        escape(entry["purchase_order_number"]),
+        escape(entry["at"][:19].replace("T", " ")),
+        f'<code class="whole">{escape(entry["asin"])}</code>',
+        str(entry["asked_quantity"]),
+        escape(entry["scenario"] or "–"),
     )
 
 
-def _product_row(article: Article) -> str:
+def _product_row(article: Article) -> tuple[str, ...]:
     states = [] if article.in_stock else ["not available"]
     states += [] if article.guidance == "NONE" else [article.guidance.lower()]
+    price = f"""<form method="post" action="/page/prices" class="row"><input type="hidden" name="asin"
+value="{escape(article.asin)}"><input type="number" name="unit_price" step="0.01" min="0.01"
+value="{article.unit_price}" aria-label="Price"><button>Change</button></form>"""
     return (
-        f"<tr><td>{escape(article.title)}<br><code>{escape(article.url)}</code></td>"
-        f"<td>{escape(article.category)}</td><td>{escape(article.seller)}</td><td>{', '.join(states) or '–'}</td>"
-        f'<td><form method="post" action="/page/prices" class="row"><input type="hidden" name="asin" '
-        f'value="{escape(article.asin)}"><input type="number" name="unit_price" step="0.01" min="0.01" '
-        f'value="{article.unit_price}" aria-label="Price"><button>Change</button></form></td></tr>'
+        f"{escape(article.title)}<br><code>{escape(article.url)}</code>",
+        escape(article.category),
+        escape(article.seller),
+        ", ".join(states) or "–",
+        price,
     )
