@@ -23,7 +23,7 @@ class Colleague:
         manager: the login of their manager, None at the top.
         buys: how often they buy, beside the others' figures; 0 for never.
         pace: how long they take for a decision, beside 1 for the usual.
-        featured: whether the login page offers them.
+        tour: their place among the logins that are offered first; None for the others.
     """
 
     login: str
@@ -34,7 +34,7 @@ class Colleague:
     manager: str | None
     buys: int
     pace: float
-    featured: bool
+    tour: int | None
 
     @property
     def email(self) -> str:
@@ -88,6 +88,10 @@ class Company:
     tastes: dict[str, dict[str, int]]
     waiting: tuple[Waiting, ...]
 
+    def on_tour(self) -> list[Colleague]:
+        """Those whom a visitor would like to be, in a good order."""
+        return sorted((one for one in self.people if one.tour), key=lambda one: one.tour or 0)
+
 
 def read_company() -> Company:
     """The company in company.json."""
@@ -102,7 +106,7 @@ def read_company() -> Company:
             manager=one["manager"],
             buys=one["buys"],
             pace=one.get("pace", 1.0),
-            featured=one.get("featured", False),
+            tour=one.get("tour"),
         )
         for one in data["people"]
     )
