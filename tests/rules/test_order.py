@@ -302,7 +302,9 @@ UNCLEAR: dict[str, Edit] = {
     "NaN": _set_price(euros(float("nan"))),
     "Infinity": _set_price(euros(float("-inf"))),
     "a charge above the highest total": _add_charge(78.73),
-    "an error document": lambda d: [d.pop(key) for key in list(d)] and d.update(errors=[{"code": "SERVICE_ERROR"}]),
+    "an error document": lambda d: (
+        [d.pop(key) for key in list(d)] and d.update(errors=[{"code": "SERVICE_ERROR"}])
+    ),
 }
 
 
