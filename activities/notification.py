@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from storage import notification as notifications
 from storage import order as orders
 from storage import person as people
 from storage import request as requests
-from storage import review as reviews
+from storage.decision import DecisionRow
 from storage.request import RequestRow
 
 
@@ -73,17 +73,18 @@ class NotificationActivities:
         """Tell everybody concerned how the request ended."""
         with self.sessions.begin() as session:
             row = requests.by_id(session, UUID(given.request_id))
-            asked = [who for decision in decisions.of_request(session, row.id) for who in decision.asked_ids]
+            asked_about = decisions.of_request(session, row.id)
+            asked = [who for decision in asked_about for who in decision.asked_ids]
             requester = people.by_id(session, row.requester_id)
             manager_id = requester.manager_id if requester else None
-            detail = how_it_ended(session, row)
+            detail = how_it_ended(session, row, asked_about)
             for kind, recipients in audience(Status(row.status), row.requester_id, asked, manager_id):
                 self.teller.tell(session, row, recipients, kind, detail=detail)
 
 
-def how_it_ended(session: Session, row: RequestRow) -> str:
+def how_it_ended(session: Session, row: RequestRow, asked_about: Sequence[DecisionRow]) -> str:
     """One or two sentences: who approved or why not, and what the vendor said."""
-    sentences = [_who_decided(session, row)]
+    sentences = [_who_decided(session, row, asked_about)]
     for order in orders.of_request(session, row.id):
         if order.vendor_order_ids:
             sentences.append(f"Order number {', '.join(map(str, order.vendor_order_ids))}.")
@@ -91,8 +92,8 @@ def how_it_ended(session: Session, row: RequestRow) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _who_decided(session: Session, row: RequestRow) -> str:
-    decided = [d for d in decisions.of_request(session, row.id) if d.outcome]
+def _who_decided(session: Session, row: RequestRow, asked_about: Sequence[DecisionRow]) -> str:
+    decided = [decision for decision in asked_about if decision.outcome]
     if decided:
         last = decided[-1]
         who = people.names(session, [last.decided_by]).get(last.decided_by, "") if last.decided_by else ""
@@ -100,5 +101,4 @@ def _who_decided(session: Session, row: RequestRow) -> str:
             said = f': "{last.comment}"' if last.comment else ""
             return f"{last.outcome.capitalize()} by {who}{said}."
         return ""
-    review = reviews.of_request(session, row.id)
-    return "Approved automatically." if review is not None and review.auto_approved else ""
+    return "Approved automatically." if row.auto_approved else ""

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, func, insert, text
+from sqlalchemy import CTE, BigInteger, Identity, Index, Text, Uuid, func, insert, literal, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from storage.database import Base
@@ -59,3 +60,30 @@ def record(
             actor_kind=actor.kind, actor_id=actor.id, action=action, request_id=request_id, detail=detail
         )
     )
+
+
+def record_with(
+    session: Session, change: CTE, actor: Actor, action: str, request_id: UUID, **detail: Any
+) -> bool:
+    """Make a change and write its entry in one statement; the entry is there exactly when the change is.
+
+    Args:
+        change: an INSERT, UPDATE or DELETE of at most one row, RETURNING something, as a CTE.
+
+    Returns:
+        Whether the change found its row.
+    """
+    entry = {
+        "actor_kind": literal(actor.kind, Text),
+        "actor_id": literal(actor.id, Uuid),
+        "action": literal(action, Text),
+        "request_id": literal(request_id, Uuid),
+        "detail": literal(detail, JSONB),
+    }
+    table = Base.metadata.tables[AuditRow.__tablename__]
+    written = session.execute(
+        insert(table)
+        .from_select(list(entry), select(*entry.values()).select_from(change))
+        .returning(table.c.seq)
+    )
+    return written.one_or_none() is not None

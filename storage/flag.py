@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, delete, func, select, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, delete, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -72,9 +72,12 @@ def known(key: str) -> Flag:
 
 def read_truth(session: Session) -> Snapshot:
     """The flag store as it stands in this transaction."""
-    rows = session.scalars(select(FlagOverrideRow)).all()
-    revision = session.scalar(select(func.max(FlagChangeRow.revision))) or 0
-    return Snapshot(revision, {(row.key, Level(row.level), row.subject): row.value for row in rows})
+    newest = select(func.coalesce(func.max(FlagChangeRow.revision), 0).label("revision")).subquery()
+    rows = session.execute(
+        select(newest.c.revision, FlagOverrideRow).outerjoin(FlagOverrideRow, true())
+    ).all()
+    overrides = [row for _, row in rows if row is not None]
+    return Snapshot(rows[0][0], {(row.key, Level(row.level), row.subject): row.value for row in overrides})
 
 
 def set_override(

@@ -60,7 +60,7 @@ def _questions() -> _Rows:
 
 
 def _read(session: Session, query: _Rows) -> Sequence[Question]:
-    return [Question(*row.tuple()) for row in session.execute(query)]
+    return [Question(*row) for row in session.execute(query).tuples()]
 
 
 def _waits_for(person_id: UUID) -> ColumnElement[bool]:

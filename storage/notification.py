@@ -14,7 +14,7 @@ from rules.notification import Channel, Kind, Words
 from rules.outbox import rest_seconds
 from storage.database import Base
 
-#: The Postgres channel on which a commit wakes the deliverer.
+#: The Postgres channel on which a commit wakes the deliverer; a trigger of the table rings it.
 CHANNEL = "notification"
 #: After so many failures a mail or chat message is given up; the page always shows it.
 MOST_ATTEMPTS = 12
@@ -94,7 +94,6 @@ def tell(
         rows.append(shared | {"recipient_id": None, "channel": Channel.CHAT.value})
     if rows:
         session.execute(insert(NotificationRow).values(rows).on_conflict_do_nothing())
-        session.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def claim_undelivered(session: Session, limit: int) -> Sequence[NotificationRow]:

@@ -103,7 +103,7 @@ def of_request(session: Session, request_id: UUID) -> Sequence[OrderRow]:
 
 def intend(session: Session, row: RequestRow, highest_unit_price: Money) -> OrderRow:
     """The order of the request's current round, written now unless it was before, and held; see `lock`."""
-    session.execute(
+    written = session.scalars(
         insert(OrderRow)
         .values(
             id=new_id(),
@@ -116,7 +116,10 @@ def intend(session: Session, row: RequestRow, highest_unit_price: Money) -> Orde
             highest_unit_price=highest_unit_price.amount,
         )
         .on_conflict_do_nothing(index_elements=["request_id", "round"])
-    )
+        .returning(OrderRow)
+    ).one_or_none()
+    if written is not None:
+        return written
     return session.scalars(
         select(OrderRow)
         .where(OrderRow.request_id == row.id, OrderRow.round == row.round)
@@ -136,7 +139,7 @@ def claim_send(session: Session, order: OrderRow, sends_so_far: int) -> bool:
     is_wanted = select(RequestRow.id).where(
         RequestRow.id == order.request_id, RequestRow.status.in_([each.value for each in MAY_BE_ORDERED])
     )
-    claimed = session.execute(
+    claimed = (
         update(OrderRow)
         .where(
             OrderRow.id == order.id,
@@ -146,11 +149,11 @@ def claim_send(session: Session, order: OrderRow, sends_so_far: int) -> bool:
         )
         .values(sends=OrderRow.sends + 1)
         .returning(OrderRow.id)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if claimed is not None:
-        audit.record(session, SYSTEM, "order.sent", order.request_id, external_id=order.external_id)
-    return claimed is not None
+        .cte("claimed")
+    )
+    return audit.record_with(
+        session, claimed, SYSTEM, "order.sent", order.request_id, external_id=order.external_id
+    )
 
 
 def lock(session: Session, order_id: UUID) -> OrderRow:

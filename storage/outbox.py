@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from rules.outbox import Kind, rest_seconds
 from storage.database import Base
 
-#: The Postgres channel on which a commit wakes the relay.
+#: The Postgres channel on which a commit wakes the relay; a trigger of the table rings it.
 CHANNEL = "outbox"
 
 
@@ -40,7 +40,6 @@ class OutboxRow(Base):
 def put(session: Session, kind: Kind, request_id: UUID | None, payload: dict[str, Any]) -> None:
     """Write a message into the current transaction and wake the relay when it commits."""
     session.execute(insert(OutboxRow).values(kind=kind.value, request_id=request_id, payload=payload))
-    session.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def claim(session: Session, limit: int) -> Sequence[OutboxRow]:

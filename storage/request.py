@@ -119,6 +119,10 @@ class RequestRow(Base):
         )
 
 
+#: The bare table, for statements that have no use for objects.
+_REQUESTS = Base.metadata.tables[RequestRow.__tablename__]
+
+
 class SubmissionRow(Base):
     """A form key that was used up, so that a repeated submit finds the first one's request. Kept for ever."""
 
@@ -246,17 +250,16 @@ def move(
         values.setdefault("awaited_id", None)
     if following in ENDED:
         values["closed_at"] = func.now()
-    moved = session.execute(
-        update(RequestRow)
-        .where(RequestRow.id == request_id, RequestRow.status.in_(sources))
+    moved = (
+        update(_REQUESTS)
+        .where(_REQUESTS.c.id == request_id, _REQUESTS.c.status.in_(sources))
         .values(values)
-        .returning(RequestRow.id)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if moved is None:
-        return False
-    audit.record(session, actor, f"request.{following.value}", request_id, **(detail or {}))
-    return True
+        .returning(_REQUESTS.c.id)
+        .cte("moved")
+    )
+    session.flush()
+    action = f"request.{following.value}"
+    return audit.record_with(session, moved, actor, action, request_id, **(detail or {}))
 
 
 def by_id(session: Session, request_id: UUID, *, lock: bool = False) -> RequestRow:

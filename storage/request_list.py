@@ -64,7 +64,7 @@ def page_of(session: Session, requester_id: UUID, wanted: Wanted, number: int, s
     shown = min(max(number, 1), pages)
     query = _listed().where(where).order_by(RequestRow.submitted_at.desc(), RequestRow.id.desc())
     rows = session.execute(query.limit(size).offset((shown - 1) * size)) if total else ()
-    return Page([Listed(*row.tuple()) for row in rows], shown, pages, total)
+    return Page([Listed(*row) for row in rows], shown, pages, total)
 
 
 def _listed() -> Select[RequestRow, str | None, datetime | None]:

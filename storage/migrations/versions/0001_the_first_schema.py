@@ -397,3 +397,18 @@ def upgrade() -> None:
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite()
         """
     )
+
+    # A commit rings by itself: whoever writes a message need not think of waking its carrier.
+    op.execute(
+        """
+        CREATE FUNCTION ring() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          PERFORM pg_notify(TG_TABLE_NAME, '');
+          RETURN NULL;
+        END $$
+        """
+    )
+    for table in ("outbox", "notification"):
+        op.execute(
+            f"CREATE TRIGGER {table}_rings AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION ring()"
+        )
