@@ -160,8 +160,11 @@ def temporal_address(servers: Servers) -> str:
 @pytest.fixture
 def runner() -> Iterator[asyncio.Runner]:
     """The event loop of one test: `runner.run(coroutine)`. Clients made in it belong to it."""
-    with asyncio.Runner() as runner:
-        yield runner
+    from tests.loop import ThreadRunner
+
+    runner = ThreadRunner()
+    yield runner
+    runner.close()
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -117,10 +119,17 @@ class Servers:
     def _await(self, name: str, handshake: readiness.Handshake) -> None:
         keeper = _keepers[self.folder, name]
         try:
-            readiness.wait_until(handshake, PATIENCE_SECONDS, lambda: keeper.poll() is None)
+            # On another thread: a browser's event loop may hold ours, and some handshakes need a loop.
+            with ThreadPoolExecutor(1) as thread:
+                alive = partial(_is_alive, keeper)
+                thread.submit(readiness.wait_until, handshake, PATIENCE_SECONDS, alive).result()
         except readiness.NeverReady as never:
             words = (self.folder / f"{name}.log").read_text(errors="replace")[-2000:]
             raise RuntimeError(f"the {name} of the tests does not answer: {never}\n{words}") from never
+
+
+def _is_alive(keeper: subprocess.Popen[bytes]) -> bool:
+    return keeper.poll() is None
 
 
 @dataclass(frozen=True)

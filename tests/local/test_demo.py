@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import RowMapping, Table, func, select, text
@@ -63,7 +63,7 @@ def _load(session: Session, seed: int = SEED) -> None:
 @pytest.fixture(scope="module")
 def demo(postgres: Plan) -> Iterator[sessionmaker[Session]]:
     """A database with the demo company; these tests only read it."""
-    with clone(postgres, "demo_company") as database:
+    with clone(postgres, f"demo_{uuid4().hex}") as database:
         run([], _environment(database.url))
         engine = make_engine(database.url)
         yield make_sessions(engine)

@@ -66,3 +66,11 @@ def test_a_caught_mail_wakes_whoever_waits_for_it(smtp: Post) -> None:
 
 def test_the_settings_of_a_test_name_its_own_parts(settings: Settings, vendor: str, smtp: Post) -> None:
     assert (settings.vendor_url, settings.smtp_url) == (vendor, smtp.url)
+
+
+def test_a_coroutine_runs_although_the_thread_of_the_test_has_a_loop(runner: asyncio.Runner) -> None:
+    async def with_a_loop_of_its_own() -> str:
+        return runner.run(asyncio.sleep(0, "done"))
+
+    with asyncio.Runner() as other:
+        assert other.run(with_a_loop_of_its_own()) == "done"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from temporalio.worker import Replayer
 
 from rules import messages
 from rules.messages import PurchaseInput, PurchaseResult, RequestStep
+from tests.loop import ThreadRunner
 from workflows import registry, steps
 from workflows.purchase_approval import REVIEW_PATCH
 
@@ -34,7 +35,8 @@ def replay(paths: Sequence[Path], *workflows: type) -> dict[str, BaseException |
         async with replayer.workflow_replay_iterator(histories()) as results:
             return {each.history.workflow_id: each.replay_failure async for each in results}
 
-    return asyncio.run(failures())
+    with closing(ThreadRunner()) as runner:
+        return runner.run(failures())
 
 
 @pytest.fixture(scope="module")
