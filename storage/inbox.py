@@ -60,7 +60,10 @@ def _questions() -> _Rows:
 
 
 def _read(session: Session, query: _Rows) -> Sequence[Question]:
-    return [Question(*row) for row in session.execute(query).tuples()]
+    return [
+        Question(decision, request, requester, department, awaited, decider)
+        for decision, request, requester, department, awaited, decider in session.execute(query)
+    ]
 
 
 def _waits_for(person_id: UUID) -> ColumnElement[bool]:

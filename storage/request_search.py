@@ -98,14 +98,18 @@ def count(session: Session, wanted: Wanted) -> int:
 def page(session: Session, wanted: Wanted, number: int, per_page: int) -> Sequence[Listed]:
     """One page of the list; pages count from 1."""
     query = _sorted(wanted).limit(per_page).offset((number - 1) * per_page)
-    return [Listed(*row) for row in session.execute(query).tuples()]
+    return list(_read(session, query))
 
 
 def stream(session: Session, wanted: Wanted) -> Iterator[Listed]:
     """The whole list, a few rows in memory at a time; ends with the session's transaction."""
     query = _sorted(wanted).execution_options(yield_per=STREAM_ROWS)
-    for row in session.execute(query).tuples():
-        yield Listed(*row)
+    yield from _read(session, query)
+
+
+def _read(session: Session, query: _Rows) -> Iterator[Listed]:
+    for request, requester, department, awaited in session.execute(query):
+        yield Listed(request, requester, department, awaited)
 
 
 def totals(session: Session, wanted: Wanted) -> Mapping[str, Decimal]:
@@ -175,7 +179,7 @@ def unsettled(session: Session) -> Sequence[Listed]:
     """Requests whose order may or may not exist at the vendor, the longest waiting first."""
     wanted = Wanted(status=Status.ORDER_UNKNOWN)
     query = _sorted(wanted).order_by(None).order_by(RequestRow.status_since, RequestRow.id)
-    return [Listed(*row) for row in session.execute(query).tuples()]
+    return list(_read(session, query))
 
 
 def count_unsettled(session: Session) -> int:
