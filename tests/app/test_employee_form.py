@@ -131,11 +131,9 @@ def test_a_form_without_a_usable_key_is_refused(ana: Browser, sessions: Sessions
     assert stored(sessions) == []
 
 
-@pytest.mark.parametrize("name", ["department", "department_id", "requester_id", "status", "approved_by"])
-def test_a_form_with_a_field_of_its_own_invention_is_refused(
-    ana: Browser, sessions: Sessions, name: str
-) -> None:
-    assert send_form(ana, **{name: "it"}).status_code == 400
+def test_a_form_with_a_field_of_its_own_invention_is_refused(ana: Browser, sessions: Sessions) -> None:
+    for name in ("department", "department_id", "requester_id", "status", "approved_by"):
+        assert send_form(ana, **{name: "it"}).status_code == 400, name
     assert stored(sessions) == []
 
 
@@ -217,14 +215,11 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_is_stored_as_it_is_and_shown_as_text(
-    ana: Browser, sessions: Sessions, text: str
-) -> None:
-    answer = send_form(ana, reason=text)
-    [row] = stored(sessions)
-    assert row.reason == text
-    assert str(escape(text)) in ana.get(answer.location).text
+def test_hostile_text_is_stored_as_it_is_and_shown_as_text(ana: Browser, sessions: Sessions) -> None:
+    for number, text in enumerate(HOSTILE):
+        answer = send_form(ana, reason=text, key=f"{KEY}-{number}")
+        assert str(escape(text)) in ana.get(answer.location).text
+    assert [row.reason for row in stored(sessions)] == HOSTILE
 
 
 def test_a_day_is_past_only_when_it_is_past_everywhere(ana: Browser, sessions: Sessions) -> None:
