@@ -5,7 +5,6 @@ Pure tests ask for nothing here, so nothing starts for them: heavy imports stay 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import tempfile
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from local.plan import Plan
     from settings import Settings
+    from tests.loop import ThreadRunner
     from tests.post import Post
     from tests.servers import Database, Servers
 
@@ -158,7 +158,7 @@ def temporal_address(servers: Servers) -> str:
 
 
 @pytest.fixture
-def runner() -> Iterator[asyncio.Runner]:
+def runner() -> Iterator[ThreadRunner]:
     """The event loop of one test: `runner.run(coroutine)`. Clients made in it belong to it."""
     from tests.loop import ThreadRunner
 
@@ -168,7 +168,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture
-def temporal_namespace(temporal_address: str, runner: asyncio.Runner) -> str:
+def temporal_namespace(temporal_address: str, runner: ThreadRunner) -> str:
     """A namespace for one test, with the product's search attributes: no queue, no workflow from elsewhere."""
     from tests.namespace import make_namespace
 
@@ -178,7 +178,7 @@ def temporal_namespace(temporal_address: str, runner: asyncio.Runner) -> str:
 
 
 @pytest.fixture
-def temporal_client(temporal_address: str, temporal_namespace: str, runner: asyncio.Runner) -> Client:
+def temporal_client(temporal_address: str, temporal_namespace: str, runner: ThreadRunner) -> Client:
     """A client of the test's namespace, in the loop of `runner`."""
     from temporalio.client import Client
 

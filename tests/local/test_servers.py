@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from tests.loop import ThreadRunner
 from tests.servers import host_and_port
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def test_the_messenger_is_empty_for_every_test(redis: Redis, turn: int) -> None:
     redis.set("left", "behind")
 
 
-def test_every_test_has_its_own_corner_of_temporal(temporal_client: Client, runner: asyncio.Runner) -> None:
+def test_every_test_has_its_own_corner_of_temporal(temporal_client: Client, runner: ThreadRunner) -> None:
     assert temporal_client.namespace.startswith("test-")
     assert runner.run(temporal_client.count_workflows("Department = 'it'")).count == 0
 
@@ -68,7 +69,7 @@ def test_the_settings_of_a_test_name_its_own_parts(settings: Settings, vendor: s
     assert (settings.vendor_url, settings.smtp_url) == (vendor, smtp.url)
 
 
-def test_a_coroutine_runs_although_the_thread_of_the_test_has_a_loop(runner: asyncio.Runner) -> None:
+def test_a_coroutine_runs_although_the_thread_of_the_test_has_a_loop(runner: ThreadRunner) -> None:
     async def with_a_loop_of_its_own() -> str:
         return runner.run(asyncio.sleep(0, "done"))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.loop import ThreadRunner
 from tests.workflows.conftest import desk as desk
 from tests.workflows.desk import Desk
 from tests.workflows.journeys import JOURNEYS
@@ -17,7 +17,7 @@ HISTORIES = Path(__file__).parent / "histories"
 
 
 @pytest.mark.parametrize("name", JOURNEYS)
-def test_record(name: str, desk: Desk, runner: asyncio.Runner) -> None:
+def test_record(name: str, desk: Desk, runner: ThreadRunner) -> None:
     async def play_and_fetch() -> str:
         row = await JOURNEYS[name](desk)
         history = await desk.handle(row).fetch_history()

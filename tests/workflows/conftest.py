@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
@@ -11,13 +10,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from settings import Settings
 from tests.company import hire
+from tests.loop import ThreadRunner
 from tests.workflows.desk import Desk, open_desk
 
 T = TypeVar("T")
 
 
 @pytest.fixture
-def desk(settings: Settings, sessions: sessionmaker[Session], runner: asyncio.Runner) -> Iterator[Desk]:
+def desk(settings: Settings, sessions: sessionmaker[Session], runner: ThreadRunner) -> Iterator[Desk]:
     """A desk with people, rules in force and the automated review on; its loop is `runner`'s."""
     with sessions.begin() as session:
         company = hire(session)
@@ -27,7 +27,7 @@ def desk(settings: Settings, sessions: sessionmaker[Session], runner: asyncio.Ru
 
 
 @pytest.fixture
-def play(desk: Desk, runner: asyncio.Runner) -> Callable[[Callable[[Desk], Awaitable[T]]], T]:
+def play(desk: Desk, runner: ThreadRunner) -> Callable[[Callable[[Desk], Awaitable[T]]], T]:
     """Plays a journey on the desk to its end."""
 
     def play_it(journey: Callable[[Desk], Awaitable[Any]]) -> Any:
