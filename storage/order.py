@@ -210,8 +210,8 @@ def record_outcome(
         answer: the outcome in JSON, for the record.
     """
     standing, status = _LEADS_TO[outcome.state]
-    order.state = standing.value
     order.settled_at = _clock(session)
+    order.state = standing.value
     order.vendor_order_ids = list(outcome.vendor_order_ids)
     order.accepted_quantity = outcome.accepted_quantity
     order.charged_total = outcome.charged_total.amount if outcome.charged_total else None
