@@ -12,7 +12,6 @@ from flask_babel import gettext as _
 
 from app import database
 from gateways.amazon import (
-    MARKETPLACES,
     AmazonBusiness,
     Deadlines,
     VendorAccessDenied,
@@ -21,6 +20,7 @@ from gateways.amazon import (
     VendorUnavailable,
 )
 from gateways.amazon_account import account_of
+from gateways.amazon_product import MARKETPLACES
 from rules.errors import Invalid
 from rules.product import Product, ProductLink, parse_product_link
 from settings import Settings
