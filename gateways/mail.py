@@ -10,6 +10,9 @@ from email.policy import SMTP
 from urllib.parse import unquote, urlsplit
 
 SECONDS = 10
+#: The most that a line may have (RFC 5322, 2.1.1). Python begins a shorter one with an empty line where a header's
+#: first word and the rest do not fit on two, and readers then show a subject that begins with a space.
+LONGEST_LINE = 998
 
 
 class MailNotTaken(Exception):
@@ -37,7 +40,8 @@ class Mailer:
         Raises:
             MailNotTaken: with the reason, without any credentials.
         """
-        message = EmailMessage(policy=SMTP)
+        # What has to be encoded is cut into words of 75 anyway, and needs the usual lines for that.
+        message = EmailMessage(policy=SMTP.clone(max_line_length=LONGEST_LINE) if subject.isascii() else SMTP)
         message["From"] = self.sender
         message["To"] = recipient
         message["Subject"] = subject
