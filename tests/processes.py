@@ -1,0 +1,130 @@
+"""Programs that a test starts, freezes and kills by their own id. Knows keepers and signals; knows no program.
+
+A keeper stands between test and program, so that nothing outlives the session, whatever becomes of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from local.room import Room
+
+ROOT: Final = Path(__file__).parents[1]
+#: How long a program may take to say or do what is expected; it ends a broken test, it asserts nothing.
+PATIENCE_SECONDS: Final = 30.0
+
+
+class Program:
+    """One program under a name; it can be started again after its end, on the same command and environment."""
+
+    def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], room: Room) -> None:
+        self.name = name
+        self._command = list(command)
+        self._env = dict(env)
+        self._room = room
+        self._keeper: subprocess.Popen[str] | None = None
+        self._said: list[str] = []
+        self._news = threading.Condition()
+
+    def start(self) -> None:
+        """Start it; returns as soon as it has an id, before it is ready for anything."""
+        assert not self.runs, f"{self.name} runs already"
+        command = [sys.executable, "-m", "local.keeper", "server", self.name, str(self._room.folder), "--"]
+        with self._news:
+            self._said.clear()
+        self._keeper = subprocess.Popen(
+            [*command, *self._command],
+            cwd=ROOT,
+            env={**self._env, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, args=[self._keeper], daemon=True).start()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._keeper is not None and self._keeper.poll() is None
+
+    @property
+    def process(self) -> psutil.Process:
+        """The program itself, not its keeper; waits until the keeper has started it."""
+        pause = threading.Event()
+        ends_at = time.monotonic() + PATIENCE_SECONDS
+        while self.runs and time.monotonic() < ends_at:
+            for child in self._children():
+                return child
+            pause.wait(0.01)
+        raise AssertionError(f"{self.name} does not run: {self.words}")
+
+    @property
+    def words(self) -> str:
+        """What it has said since it was started last."""
+        with self._news:
+            return "".join(self._said)
+
+    def wait_for_words(self, wanted: str) -> None:
+        """Return when it has said this since it was started last."""
+        with self._news:
+            heard = self._news.wait_for(
+                lambda: wanted in "".join(self._said) or not self.runs, PATIENCE_SECONDS
+            )
+            if not heard or wanted not in "".join(self._said):
+                raise AssertionError(f"{self.name} did not say {wanted!r}, but: {''.join(self._said)}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        os.kill(self.process.pid, number)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it at once and wait until it is gone."""
+        self.send(number)
+        self._wait()
+
+    def ask_to_end(self) -> None:
+        """Ask it to end, as a supervisor would; a program that is frozen is woken first."""
+        if self._keeper is not None and self.runs:
+            for child in self._children():
+                child.resume()
+            self._keeper.terminate()
+
+    def end(self) -> None:
+        """Ask it to end and wait until it is gone."""
+        if self.runs:
+            self.ask_to_end()
+            self._wait()
+
+    def _children(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self._keeper.pid).children() if self._keeper else []
+        except psutil.NoSuchProcess:
+            return []
+
+    def _wait(self) -> None:
+        assert self._keeper is not None
+        self._keeper.wait(PATIENCE_SECONDS)
+
+    def _read(self, keeper: subprocess.Popen[str]) -> None:
+        assert keeper.stdout is not None
+        with keeper.stdout:
+            for line in keeper.stdout:
+                with self._news:
+                    self._said.append(line)
+                    self._news.notify_all()
+        keeper.wait()
+        with self._news:
+            self._news.notify_all()
