@@ -27,9 +27,9 @@ def journey(play: Journey) -> Journey:
     return play
 
 
-async def _waiting(desk: Desk, **wish: int) -> RequestRow:
+async def _waiting(desk: Desk) -> RequestRow:
     """A request that the review leaves to Bruno."""
-    row = desk.submit(desk.article(dearer_than=500, cheaper_than=2500), **wish)
+    row = desk.submit(desk.article(dearer_than=500, cheaper_than=2500))
     await desk.carry()
     await desk.until(row, Status.AWAITING_DECISION)
     return row
