@@ -18,6 +18,7 @@ from app.pages.manager.routes import pages
 from rules.decision import Outcome, judge_answer
 from rules.errors import BusinessError, Invalid, NotFound
 from rules.person import Act
+from rules.request import is_number
 from storage import inbox as questions
 from storage.inbox import LONGEST_LIST, Question
 
@@ -36,20 +37,28 @@ class Result:
 @opens(Act.DECIDE_REQUEST, repeatable=("pick",))
 def inbox_several() -> ResponseReturnValue:
     """What would be decided at once, with its sum; shows and changes nothing."""
-    return _page(request.args.getlist("pick"))
+    return _page(_picked(request.args.getlist("pick")))
 
 
 @pages.post("/inbox/several")
 @opens(Act.DECIDE_REQUEST)
 def inbox_decide_several() -> ResponseReturnValue:
     """Answer each by itself, in its own transaction: what fails takes nothing else with it."""
-    picked = list(dict.fromkeys(request.form.getlist("pick")))[:LONGEST_LIST]
+    picked = _picked(request.form.getlist("pick"))
     try:
         judge_answer(request.form.get("choice", ""), request.form.get("comment", ""))
     except Invalid as refusal:
         page = _page(picked, refusal.message, request.form.get("comment", ""))
         return make_response(page, 422)
     return render_template("manager/several_done.html", results=[_answer_one(number) for number in picked])
+
+
+def _picked(numbers: Sequence[str]) -> list[str]:
+    """The numbers that were ticked, each once; raises NotFound where none is."""
+    picked = [number for number in dict.fromkeys(numbers) if is_number(number)][:LONGEST_LIST]
+    if not picked:
+        raise NotFound(_("Nothing is ticked. Please tick some requests in the list."))
+    return picked
 
 
 def _answer_one(number: str) -> Result:
@@ -70,9 +79,7 @@ def _answer_one(number: str) -> Result:
 def _page(picked: Sequence[str], problem: str = "", comment: str = "") -> str:
     person = current_person()
     found = [
-        one
-        for one in questions.latest_of(database.session(), picked[:LONGEST_LIST])
-        if person.id in one.decision.asked_ids
+        one for one in questions.latest_of(database.session(), picked) if person.id in one.decision.asked_ids
     ]
     if not found:
         raise NotFound(_("None of these requests waits for you. Please tick some in the list."))
