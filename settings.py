@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -31,6 +32,9 @@ LOCAL_DEFAULTS: Mapping[str, str] = {
 }
 
 SHORTEST_SECRET_KEY = 32
+
+#: The exit code of a process that will never start like this; gunicorn gives up at it instead of trying again.
+BAD_SETTINGS = 3
 
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off"})
@@ -149,6 +153,15 @@ class Settings:
         Raises SettingsError naming every variable that is missing or makes no sense.
         """
         return _Reader(env).settings()
+
+    @classmethod
+    def or_exit(cls, env: Mapping[str, str]) -> Settings:
+        """The same for the doors: what is wrong goes to standard error, one line each, and the process ends."""
+        try:
+            return cls.from_environment(env)
+        except SettingsError as wrong:
+            print("The settings make no sense:", *wrong.problems, sep="\n  ", file=sys.stderr)
+            sys.exit(BAD_SETTINGS)
 
 
 class _Reader:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,7 +29,7 @@ from gateways.amazon_account import account_of
 from gateways.chat import Chat
 from gateways.mail import Mailer
 from rules import messages
-from settings import Settings, SettingsError
+from settings import Settings
 from storage import flag_copy, notification, outbox
 from storage.bell import Bell
 from storage.database import make_engine, make_sessions
@@ -204,10 +203,7 @@ def main() -> None:
             )
         )
     )
-    try:
-        settings = Settings.from_environment(os.environ)
-    except SettingsError as error:
-        sys.exit("\n".join(error.problems))
+    settings = Settings.or_exit(os.environ)
     asyncio.run(_main(role, settings))
 
 

@@ -7,4 +7,4 @@ import os
 from app import create_app
 from settings import Settings
 
-app = create_app(Settings.from_environment(os.environ))
+app = create_app(Settings.or_exit(os.environ))

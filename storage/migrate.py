@@ -66,7 +66,7 @@ def grant(connection: Connection, role: str) -> None:
 
 def main() -> None:
     """`python -m storage.migrate`: migrate the database that the settings name."""
-    settings = Settings.from_environment(os.environ)
+    settings = Settings.or_exit(os.environ)
     migrate(settings.migration_database_url, settings.database_url)
     sys.stdout.write("The database is at the newest schema.\n")
 

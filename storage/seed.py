@@ -40,7 +40,7 @@ def seed_policy(session: Session) -> list[str]:
 
 def main() -> None:
     """`python -m storage.seed`: seed the database that the settings name."""
-    settings = Settings.from_environment(os.environ)
+    settings = Settings.or_exit(os.environ)
     engine = make_engine(settings.database_url, pool_size=1, name="seed")
     try:
         with make_sessions(engine).begin() as session:
