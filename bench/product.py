@@ -79,7 +79,7 @@ class Product:
 
     def _look_up(self, lane: Lane, link: str) -> None:
         form = {**_form(link, lane.employee_token), "act": "look_up"}
-        lane.employee.post(f"{self._stack.url}/requests/new", data=form, timeout=30).raise_for_status()
+        lane.employee.post(f"{self._stack.url}/requests", data=form, timeout=30).raise_for_status()
 
     def approve_automatically(self, number: int) -> Timing:
         """One harmless request, from the form's POST to ordered."""
@@ -119,7 +119,7 @@ class Product:
 
     def _submit(self, lane: Lane, link: str) -> str:
         answer = lane.employee.post(
-            f"{self._stack.url}/requests/new",
+            f"{self._stack.url}/requests",
             data=_form(link, lane.employee_token),
             allow_redirects=False,
             timeout=30,

@@ -248,7 +248,7 @@ def test_a_blocked_product_can_be_asked_for_because_a_person_will_see_it(
 def test_without_scripts_the_look_up_button_fills_product_and_amount_and_submits_nothing(
     ana: Browser, sessions: Sessions
 ) -> None:
-    answer = ana.send("/requests/new", form(act="look_up", amount="", quantity="3", reason=""))
+    answer = ana.send("/requests", form(act="look_up", amount="", quantity="3", reason=""))
     assert answer.status_code == 200
     assert STAPLER.title in answer.text
     assert value_of(answer.text, "amount") == "74.70"
@@ -259,7 +259,7 @@ def test_without_scripts_the_look_up_button_fills_product_and_amount_and_submits
 
 def test_the_amount_follows_the_quantity_until_somebody_types_another(ana: Browser) -> None:
     def amount_after(**changes: str) -> str | None:
-        return value_of(ana.send("/requests/new", form(act="look_up", **changes)).text, "amount")
+        return value_of(ana.send("/requests", form(act="look_up", **changes)).text, "amount")
 
     assert amount_after(quantity="4", amount="49.80", suggested="49.80") == "99.60"
     assert amount_after(quantity="4", amount="60.00", suggested="49.80") == "60.00"
@@ -274,7 +274,7 @@ def test_copy_and_correct_fills_the_form_like_the_earlier_request(
     assert value_of(page, "quantity") == "3"
     assert value_of(page, "amount") == "74.70"
     assert "For the new desks." in page
-    assert 'hx-trigger="input changed delay:500ms, load"' in page
+    assert 'hx-trigger="input changed delay:500ms, pageshow from:window"' in page  # looks it up at once
 
 
 def test_nobody_copies_what_is_not_theirs(
@@ -290,7 +290,7 @@ def test_facts_of_yesterday_are_good_enough_to_submit_while_the_vendor_is_away(
     ana: Browser, sessions: Sessions
 ) -> None:
     age_memory(sessions, "20 hours")
-    page = ana.send("/requests/new", form(act="look_up")).text
+    page = ana.send("/requests", form(act="look_up")).text
     assert "does not answer at the moment" in notes_at(page, "product_link")
     assert send_form(ana).status_code == 303
 
@@ -317,3 +317,10 @@ def test_the_department_is_shown_and_cannot_be_typed(ana: Browser) -> None:
     page = ana.get("/requests/new").text
     assert "Marketing" in page
     assert 'name="department' not in page
+
+
+def test_the_form_is_sent_elsewhere_so_that_the_back_button_finds_it_with_its_key(ana: Browser) -> None:
+    """A POST to a page's own address makes browsers forget that page; "no-store" would, too."""
+    answer = ana.get("/requests/new")
+    assert 'method="post" action="/requests"' in answer.text
+    assert "no-store" not in answer.headers["Cache-Control"]

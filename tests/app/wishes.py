@@ -120,7 +120,7 @@ def stored(sessions: sessionmaker[Session]) -> list[RequestRow]:
 
 def send_form(browser: Browser, **changes: Any) -> TestResponse:
     """Submit the form."""
-    return browser.send("/requests/new", form(**changes))
+    return browser.send("/requests", form(**changes))
 
 
 def look(browser: Browser, *, typing: str = "product_link", **changes: Any) -> str:

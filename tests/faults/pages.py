@@ -82,7 +82,7 @@ class Pages:
         }
         while True:
             with self.journal.call("submit", self.person, key, payload_hash(form)) as said:
-                answer = self.post("/requests/new", {**form, "key": key})
+                answer = self.post("/requests", {**form, "key": key})
                 if answer is not None and answer.status_code == 303:
                     said |= {"result": "ok", "told": answer.headers["Location"].rpartition("/")[2]}
                 elif answer is not None and answer.status_code < 500:

@@ -45,10 +45,14 @@ def preview_request() -> ResponseReturnValue:
     return render_template("employee/_preview.html", shown=shown, form=form_for(shown.sent))
 
 
-@pages.post("/requests/new")
+@pages.post("/requests")
 @opens(Act.SUBMIT_REQUEST)
 def submit_request() -> ResponseReturnValue:
-    """Make one request of the form, however often it comes; without JavaScript also look the product up."""
+    """Make one request of the form, however often it comes; without JavaScript also look the product up.
+
+    Not at the form's own address: a POST there makes browsers forget the page, and the back button would
+    bring a form with a new key.
+    """
     sent, person = read_form(), current_person()
     if sent.looks_up:
         return _page(preview(sent, _resolve(sent), person))
