@@ -1,0 +1,174 @@
+"""The page of flags: who may set what, why it must be said, what the story tells, and who gets what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from rules.flag import AUTOMATED_REVIEW, Level
+from storage import flag
+from storage.outbox import OutboxRow
+from storage.person import PersonRow
+from tests.app.browser import Browser
+from tests.app.people import Company
+from tests.app.questions import trail
+
+BrowserOf = Callable[[PersonRow], Browser]
+Sessions = sessionmaker[Session]
+URL = "/flags/automated-review"
+
+
+def _form(**changes: str) -> dict[str, str]:
+    return {"target": "everyone", "mail": "", "value": "on", "why": "The pilot begins", **changes}
+
+
+def _overrides(sessions: Sessions) -> dict[tuple[Level, str], bool]:
+    with sessions.begin() as session:
+        return flag.read_truth(session).of(AUTOMATED_REVIEW)
+
+
+def _outcome(page: str) -> str:
+    """What the look-up says, as text in one line."""
+    found = page.split('id="lookup"')[1].split("</ol>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", found).split())
+
+
+@pytest.mark.parametrize(
+    ("target", "mail", "key"),
+    [
+        ("everyone", "", (Level.EVERYONE, "")),
+        ("department:it", "", (Level.DEPARTMENT, "it")),
+        ("person", "ANA@vistobueno.example ", (Level.PERSON, "ana")),
+    ],
+)
+@pytest.mark.parametrize(("typed", "value"), [("on", True), ("off", False)])
+def test_the_platform_sets_a_flag_for_everyone_a_department_or_a_person(
+    target: str,
+    mail: str,
+    key: tuple[Level, str],
+    typed: str,
+    value: bool,
+    browser_of: BrowserOf,
+    company: Company,
+    sessions: Sessions,
+) -> None:
+    answer = browser_of(company.elena).send(URL, _form(target=target, mail=mail, value=typed))
+    assert answer.status_code == 303
+    subject = str(company.ana.id) if key[1] == "ana" else key[1]
+    assert _overrides(sessions) == {(key[0], subject): value}
+
+
+def test_a_change_is_audited_with_its_reason_and_spread(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    browser_of(company.elena).send(URL, _form())
+    entry = trail(sessions, "flag.set")[0]
+    assert (entry.actor_id, entry.detail["value"], entry.detail["why"]) == (
+        company.elena.id,
+        True,
+        "The pilot begins",
+    )
+    with sessions.begin() as session:
+        assert list(session.scalars(select(OutboxRow.kind))) == ["spread_flags"]
+
+
+def test_what_is_set_can_be_taken_away(browser_of: BrowserOf, company: Company, sessions: Sessions) -> None:
+    elena = browser_of(company.elena)
+    elena.send(URL, _form(target="department:it", value="off"))
+    elena.send(URL, _form(target="department:it", value="clear", why="Back to the others"))
+    assert _overrides(sessions) == {}
+    story = elena.get("/flags").text.split("How it came so")[1]
+    assert story.index("Back to the others") < story.index("The pilot begins")
+
+
+def test_the_story_names_who_when_why_and_what_stood_before(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena = browser_of(company.elena)
+    elena.send(URL, _form(value="on"))
+    elena.send(URL, _form(value="off", why="Something is wrong"))
+    newest = elena.get("/flags").text.split("How it came so")[1].split("<tbody>")[1].split("</tr>")[0]
+    text = " ".join(re.sub(r"<[^>]+>", " ", newest).split())
+    assert re.fullmatch(
+        r"\d+ \w+ \d{4}, \d\d:\d\d UTC Elena Esteban Everyone on off Something is wrong", text
+    )
+
+
+def test_a_repeated_click_changes_nothing_more(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena = browser_of(company.elena)
+    assert [elena.send(URL, _form()).status_code for _ in range(3)] == [303, 303, 303]
+    assert len(trail(sessions, "flag.set")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"why": ""}, "say why"),
+        ({"why": "x" * 501}, "at most 500"),
+        ({"why": "a\x00b"}, "cannot be shown"),
+        ({"value": ""}, "choose on, off"),
+        ({"value": "true"}, "choose on, off"),
+        ({"value": "2"}, "choose on, off"),
+        ({"target": ""}, "whom it is for"),
+        ({"target": "department:"}, "whom it is for"),
+        ({"target": "department:__proto__"}, "whom it is for"),
+        ({"target": "department:it' OR 1=1"}, "whom it is for"),
+        ({"target": "person"}, "Nobody has this mail address"),
+        ({"target": "person", "mail": "nobody@vistobueno.example"}, "Nobody has this mail address"),
+        ({"target": "person", "mail": "a\x00b"}, "Nobody has this mail address"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_told_at_its_field(
+    changes: dict[str, str], said: str, browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    refused = browser_of(company.elena).send(URL, _form(**changes))
+    assert refused.status_code == 422
+    assert said in refused.text
+    assert _overrides(sessions) == {}
+
+
+@pytest.mark.parametrize("key", ["automated-reviews", "..", "a b", "x" * 300, "__proto__", "constructor"])
+def test_an_unknown_flag_does_not_exist(key: str, browser_of: BrowserOf, company: Company) -> None:
+    assert browser_of(company.elena).send(f"/flags/{key}", _form()).status_code == 404
+
+
+@pytest.mark.parametrize("reader", ["carla", "felix"])
+def test_finance_and_auditors_read_and_cannot_set(
+    reader: str, browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    browser = browser_of(getattr(company, reader))
+    page = browser.get("/flags")
+    assert page.status_code == 200
+    assert "Change it" not in page.text
+    assert browser.send(URL, _form()).status_code == 403
+    assert _overrides(sessions) == {}
+
+
+def test_somebody_who_flips_without_end_is_stopped(browser_of: BrowserOf, company: Company) -> None:
+    elena = browser_of(company.elena)
+    statuses = [elena.send(URL, _form(value="on" if n % 2 else "off")).status_code for n in range(31)]
+    assert statuses == [303] * 30 + [429]
+
+
+def test_the_look_up_says_what_a_person_gets_and_why(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena = browser_of(company.elena)
+    look = "/flags?who=ana@vistobueno.example"
+    assert "Ana Alonso off nothing is set" in _outcome(elena.get(look).text)
+    elena.send(URL, _form())
+    assert "Ana Alonso on set for everyone" in _outcome(elena.get(look).text)
+    elena.send(URL, _form(target="department:marketing", value="off"))
+    assert "Ana Alonso off set for department" in _outcome(elena.get(look).text)
+    elena.send(URL, _form(target="person", mail="ana@vistobueno.example"))
+    assert "Ana Alonso on set for person" in _outcome(elena.get(look).text)
+
+
+def test_looking_up_nobody_is_told_plainly(browser_of: BrowserOf, company: Company) -> None:
+    assert "Nobody has this mail address" in browser_of(company.felix).get("/flags?who=x%00y").text
