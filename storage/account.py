@@ -1,4 +1,4 @@
-"""Changes to accounts: lock, unlock, roles. Each ends the person's sessions and is audited. Decides nothing."""
+"""Changes to accounts: open, lock, unlock, roles. Each is audited; a change ends sessions. Decides nothing."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from rules.errors import NotFound
+from rules.errors import Invalid, NotFound
 from rules.person import Role
 from storage import audit
 from storage import session as logins
 from storage.audit import Actor
-from storage.person import PersonRow
+from storage.department import Department
+from storage.person import PersonRow, by_email, fold_email
+
+
+class AddressTaken(Invalid):
+    """One mailbox is one account."""
 
 
 def held(session: Session, person_id: UUID) -> PersonRow:
@@ -63,3 +69,42 @@ def set_roles(session: Session, row: PersonRow, roles: Collection[Role], actor: 
         why=why,
     )
     return True
+
+
+def open_account(
+    session: Session,
+    *,
+    name: str,
+    email: str,
+    password_hash: str,
+    department: tuple[str, str],
+    roles: Collection[Role],
+    manager_id: UUID | None,
+    actor: Actor,
+) -> PersonRow:
+    """Let a new person in; the department is made where it is not there yet.
+
+    Args:
+        department: its id and the name it gets if it is new.
+
+    Raises:
+        AddressTaken: somebody has an account under this address.
+    """
+    if by_email(session, email) is not None:
+        raise AddressTaken(f"{email} has an account already.", "email")
+    department_id, department_name = department
+    session.execute(
+        insert(Department).values(id=department_id, name=department_name).on_conflict_do_nothing()
+    )
+    row = PersonRow(
+        name=name,
+        email=fold_email(email),
+        password_hash=password_hash,
+        roles=sorted(role.value for role in roles),
+        department_id=department_id,
+        manager_id=manager_id,
+    )
+    session.add(row)
+    session.flush()
+    audit.record(session, actor, "person.added", person=str(row.id), roles=row.roles)
+    return row
