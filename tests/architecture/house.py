@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -51,12 +52,17 @@ def files() -> tuple[Path, ...]:
 @cache
 def modules() -> tuple[Module, ...]:
     """All Python files of the repository."""
-    found = []
-    for path in files():
-        if path.suffix == ".py":
-            text = (ROOT / path).read_text(encoding="utf-8")
-            found.append(Module(path.as_posix(), text, ast.parse(text, str(path))))
-    return tuple(found)
+    # Python before 3.11.5 fails if the collector, in the middle of one parsing, ends something that starts another.
+    gc.disable()
+    try:
+        return tuple(_module(path) for path in files() if path.suffix == ".py")
+    finally:
+        gc.enable()
+
+
+def _module(path: Path) -> Module:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return Module(path.as_posix(), text, ast.parse(text, str(path)))
 
 
 @cache
