@@ -17,6 +17,7 @@ from rules.messages import AskStep, AskStepResult, DecisionStep, DecisionStepRes
 from rules.money import Money
 from rules.notification import Kind
 from rules.person import Person, approver_line
+from rules.request import Status
 from storage import audit
 from storage import decision as decisions
 from storage import order as orders
@@ -40,6 +41,10 @@ class DecisionActivities:
         """Open the question of the request's current round and ask the first of the line."""
         with self.sessions.begin() as session:
             row = requests.by_id(session, UUID(given.request_id), lock=True)
+            if Status(row.status) is Status.SUBMITTED:
+                # The check of the product, which makes this step, was given up before it came so far.
+                requests.move(session, row.id, Status.IN_REVIEW, SYSTEM)
+                row = requests.by_id(session, row.id)
             if Why(given.why) is Why.PRICE_ROSE:
                 _begin_next_round(session, row)
             line = _line(session, row)

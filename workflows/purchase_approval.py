@@ -213,6 +213,9 @@ class PurchaseApproval:
 
     async def _end(self) -> None:
         """Tell people. The purchase stands whether they can be told or not."""
+        if self._status not in ENDED:
+            # Stuck, for all to see and to be mended, is better than lost: this fails the task, not the workflow.
+            raise RuntimeError(f"a request that is {self._status} would be left alone")
         workflow.upsert_search_attributes(
             [STATUS.value_set(self._status.value), AUTO_APPROVED.value_set(self._auto_approved)]
         )

@@ -268,3 +268,19 @@ async def begun_before_the_review_and_finished_after(desk: Desk) -> RequestRow:
         desk.answer(row, "approve")
         await desk.carry()
         return await desk.result(row)
+
+
+@journey
+async def left_to_a_person_because_the_product_could_not_be_checked(desk: Desk) -> RequestRow:
+    @activity.defn(name="validate_product")
+    def broken(given: RequestStep) -> ReviewStepResult:
+        raise RuntimeError(f"the check of {given.request_id} broke before it wrote anything, on purpose")
+
+    desk.replaced["validate_product"] = broken
+    async with desk.worker():
+        row = desk.submit()
+        await desk.carry()
+        await desk.until(row, Status.AWAITING_DECISION)
+        desk.answer(row, "approve")
+        await desk.carry()
+        return await desk.result(row)

@@ -91,6 +91,13 @@ def test_when_the_review_breaks_three_times_a_person_decides(desk: Desk, play: P
     assert (row.status, question.why) == (Status.COMPLETED, "review_failed")
 
 
+def test_when_the_check_of_the_product_breaks_three_times_a_person_decides(desk: Desk, play: Play) -> None:
+    row = play(journeys.left_to_a_person_because_the_product_could_not_be_checked)
+    [question] = desk.decisions(row)
+    assert (row.status, question.why) == (Status.COMPLETED, "product_unclear")
+    assert desk.audit(row)[:3] == ["request.submitted", "request.in_review", "request.awaiting_decision"]
+
+
 def test_a_product_that_became_dearer_is_shown_to_a_person(desk: Desk, play: Play) -> None:
     row = play(journeys.left_to_a_person_because_the_product_rose)
     [question] = desk.decisions(row)
