@@ -26,11 +26,12 @@ from sqlalchemy.orm import Session, sessionmaker
 from local import postgres, readiness, temporal, valkey
 from local.plan import APP_ROLE, HOST, OWNER_ROLE, PORTS, Plan
 from local.room import Room
-from local.vendor import running as running_vendor
 from local.vendor.catalogue import Article
+from rules.product import link_to
 from rules.request import ENDED, Status
 from settings import Settings
 from storage import flag
+from storage import product as products
 from storage.audit import AuditRow
 from storage.database import engine_options, engine_url, make_sessions
 from storage.decision import DecisionRow
@@ -53,7 +54,7 @@ T = TypeVar("T")
 SECRET_KEY: Final = "a key that only these tests use, and long enough"
 #: Its files may be lost with the machine, but never with a process: commits reach the kernel at once.
 POSTGRES_OPTIONS: Final = ("fsync=off", "full_page_writes=off", "autovacuum=off")
-SERVERS: Final = ("postgres", "valkey", "temporal")
+SERVERS: Final = ("postgres", "valkey", "temporal", "vendor")
 APPS: Final = ("control", "approvals", "web")
 #: What the apps say when they serve.
 READY: Final = {
@@ -69,7 +70,11 @@ SLOWER_SECONDS: Final = 0.3
 
 @dataclass
 class Plant:
-    """The running parts, the people, and a journal of what everybody was told."""
+    """The running parts, the people, and a journal of what everybody was told.
+
+    Attributes:
+        harmless: an article that is bought without asking; `dear` is one that needs the manager.
+    """
 
     plan: Plan
     settings: Settings
@@ -77,6 +82,8 @@ class Plant:
     sessions: sessionmaker[Session]
     company: Company
     desk: Desk
+    harmless: Article
+    dear: Article
     journal: Journal
     runner: asyncio.Runner
 
@@ -102,17 +109,20 @@ class Plant:
             "postgres": partial(readiness.postgres, superuser),
             "valkey": partial(readiness.valkey, self.settings.redis_url),
             "temporal": partial(readiness.temporal, self.settings),
+            "vendor": partial(readiness.web, self.settings.vendor_url),
             "web": partial(readiness.web, f"{self.url}/readyz"),
         }[name]
 
     def restore(self) -> None:
         """Start whatever a test has left dead, so that the next one finds all parts."""
-        self.desk.no_faults()
         for name, program in self.programs.items():
             if program.runs:
                 program.process.resume()
             else:
                 self.start(name)
+        self.desk.no_faults()
+        # Nothing that is sent twice may hide behind a vendor that notices it.
+        self.desk.fault("repeat_second_order", always=True)
 
     # People
 
@@ -128,11 +138,19 @@ class Plant:
     def submit(self, article: Article) -> RequestRow:
         """Submit for Ana without a page."""
         row = self.desk.submit(article)
-        with self.sessions.begin() as session:
-            key = session.scalars(select(SubmissionRow.key).where(SubmissionRow.request_id == row.id)).one()
-        with self.journal.call("submit", self.company.ana, key, row.payload_hash) as said:
-            said |= {"result": "ok", "told": row.number}
+        self.journal_all()
         return row
+
+    def journal_all(self) -> None:
+        """Note what was submitted past the pages, as if a client had kept a journal of it."""
+        noted = {call.key for call in self.journal.calls}
+        with self.sessions.begin() as session:
+            query = select(SubmissionRow.key, RequestRow).where(
+                RequestRow.id == SubmissionRow.request_id, SubmissionRow.key.not_in(noted)
+            )
+            for key, row in session.execute(query):
+                with self.journal.call("submit", self.company.ana, key, row.payload_hash) as said:
+                    said |= {"result": "ok", "told": row.number}
 
     # What stands in the books
 
@@ -248,6 +266,10 @@ def _commands(plan: Plan) -> dict[str, list[str]]:
                 *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=off"),
             ),
         ),
+        "vendor": [
+            *(sys.executable, "-m", "local.vendor", "--port", str(plan.port("VENDOR_PORT"))),
+            *("--ledger", str(plan.folder("vendor") / "ledger.jsonl")),
+        ],
         "control": [sys.executable, "worker.py", "control"],
         "approvals": [sys.executable, "worker.py", "approvals"],
         "web": [
@@ -262,12 +284,11 @@ def running(folder: Path) -> Iterator[Plant]:
     """All parts, serving; everything has ended afterwards."""
     folder.chmod(0o711)  # Postgres may run as another user, who must get through
     with ExitStack() as closing:
-        vendor_url = closing.enter_context(running_vendor(ledger=folder / "ledger.jsonl"))
         post = closing.enter_context(catching(folder / "mailbox"))
         given = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_ADDRESS"))}
         given |= {variable: str(free_port()) for variable in PORTS}
         given |= {"VISTOBUENO_STATE": str(folder), "SECRET_KEY": SECRET_KEY}
-        given |= {"VENDOR_URL": vendor_url, "SMTP_URL": post.url}
+        given |= {"VENDOR_URL": f"http://{HOST}:{given['VENDOR_PORT']}", "SMTP_URL": post.url}
         plan = Plan(given)
         settings = Settings.from_environment(plan.environment)
         room = Room(folder / "room")
@@ -287,14 +308,20 @@ def running(folder: Path) -> Iterator[Plant]:
         sessions = make_sessions(engine)
         with sessions.begin() as session:
             company = hire(session)
-        readiness.wait_until(
-            partial(readiness.temporal, settings), PATIENCE_SECONDS, lambda: programs["temporal"].runs
-        )
+        for name, handshake in (
+            ("temporal", partial(readiness.temporal, settings)),
+            ("vendor", partial(readiness.web, settings.vendor_url)),
+        ):
+            readiness.wait_until(handshake, PATIENCE_SECONDS, lambda name=name: programs[name].runs)  # type: ignore[misc]
         opening = open_desk(settings, sessions, company)
         desk = runner.run(opening.__aenter__())
         closing.callback(lambda: runner.run(opening.__aexit__(None, None, None)))
         desk.set_rules(max_rejected_last_30_days=1000)
-        plant = Plant(plan, settings, programs, sessions, company, desk, Journal(), runner)
+        articles = desk.article(), desk.article(dearer_than=500, cheaper_than=2500)
+        with sessions.begin() as session:
+            for article in articles:  # no page has to ask the vendor for them
+                products.remember(session, desk.vendor.look_up(link_to(article.host, article.asin)))
+        plant = Plant(plan, settings, programs, sessions, company, desk, *articles, Journal(), runner)
         plant.start(*APPS)
         yield plant
 

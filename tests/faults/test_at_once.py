@@ -36,7 +36,7 @@ def _at_once(acts: Sequence[Callable[[], T]]) -> list[T]:
 
 def _waiting(plant: Plant, count: int) -> list[tuple[RequestRow, DecisionRow]]:
     """Requests that wait for Bruno."""
-    dear = plant.desk.article(dearer_than=500, cheaper_than=2500)
+    dear = plant.dear
     rows = [plant.submit(dear) for _ in range(count)]
     plant.await_statuses(rows, Status.AWAITING_DECISION)
     asked = {row.id: question for row, question in plant.open_questions()}
@@ -44,7 +44,7 @@ def _waiting(plant: Plant, count: int) -> list[tuple[RequestRow, DecisionRow]]:
 
 
 def test_one_form_sent_over_many_connections_makes_one_request(plant: Plant) -> None:
-    ana, article = plant.browser_of(plant.company.ana), plant.desk.article()
+    ana, article = plant.browser_of(plant.company.ana), plant.harmless
     for number in range(ROUNDS):
         key = f"one-form-on-many-connections-{number}"
         browsers = [ana.twin() for _ in range(CONNECTIONS)]
@@ -55,7 +55,7 @@ def test_one_form_sent_over_many_connections_makes_one_request(plant: Plant) -> 
 
 
 def test_two_forms_under_one_key_make_one_request_and_the_other_is_refused(plant: Plant) -> None:
-    ana, article = plant.browser_of(plant.company.ana), plant.desk.article()
+    ana, article = plant.browser_of(plant.company.ana), plant.harmless
     for number in range(ROUNDS):
         key = f"two-forms-under-one-key-{number}"
         acts = [partial(ana.twin().submit, article, key, reason) for reason in ("for me", "for you")]

@@ -19,7 +19,7 @@ BROWSERS = 4
 
 def _submit_until(plant: Plant, ana: Pages, over: threading.Event) -> list[str]:
     """Submit one request after the other; each until it is taken, under one key. Their numbers."""
-    article, numbers = plant.desk.article(), []
+    article, numbers = plant.harmless, []
     while not over.is_set():
         answer = ana.submit(article)
         assert answer.status_code == 303

@@ -23,7 +23,7 @@ def _numbers(answers: list[http.Response]) -> list[str]:
 
 def _submit_by_turns(plant: Plant, ana: Pages, count: int) -> list[http.Response]:
     """Harmless requests and such that need the manager, by turns."""
-    articles = plant.desk.article(), plant.desk.article(dearer_than=500, cheaper_than=2500)
+    articles = plant.harmless, plant.dear
     return [ana.submit(articles[number % 2]) for number in range(count)]
 
 

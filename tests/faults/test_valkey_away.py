@@ -42,7 +42,7 @@ def _look_around(ana: Pages) -> dict[str, float]:
 
 def _submit(plant: Plant, ana: Pages) -> RequestRow:
     """A harmless request, as it stands when nothing more happens by itself."""
-    answer = ana.submit(plant.desk.article())
+    answer = ana.submit(plant.harmless)
     row = plant.row(answer.headers["Location"].rpartition("/")[2])
     plant.await_statuses([row], Status.COMPLETED, Status.AWAITING_DECISION)
     return plant.row(row.number)

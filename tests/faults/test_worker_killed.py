@@ -50,7 +50,7 @@ def _manager_answers(plant: Plant, chance: random.Random) -> Iterator[None]:
 
 def _submit_by_turns(plant: Plant, count: int) -> list[RequestRow]:
     """Harmless requests and such that need the manager, by turns."""
-    articles = plant.desk.article(), plant.desk.article(dearer_than=500, cheaper_than=2500)
+    articles = plant.harmless, plant.dear
     return [plant.submit(articles[number % 2]) for number in range(count)]
 
 
@@ -75,26 +75,24 @@ def test_a_worker_killed_at_random_moments_loses_nothing_and_orders_nothing_twic
 
 
 def test_a_worker_killed_when_the_vendor_has_just_taken_its_orders_orders_nothing_again(plant: Plant) -> None:
-    worker, article = plant.programs["approvals"], plant.desk.article()
+    worker, article = plant.programs["approvals"], plant.harmless
     plant.desk.fault("slow", count=5, seconds=30)
     rows = [plant.submit(article) for _ in range(5)]
     plant.await_ledger(rows)
     worker.kill()
-    plant.desk.no_faults()
-    worker.start()
+    plant.restore()
     assert set(plant.await_statuses(rows).values()) == {Status.COMPLETED}
     assert [len(plant.desk.ledger(row)) for row in rows] == [1] * len(rows)
     plant.check()
 
 
 def test_a_worker_killed_before_the_vendor_took_its_orders_orders_once(plant: Plant) -> None:
-    worker, article = plant.programs["approvals"], plant.desk.article()
+    worker, article = plant.programs["approvals"], plant.harmless
     plant.desk.fault("hang", count=5, seconds=30)
     rows = [plant.submit(article) for _ in range(5)]
     plant.await_faults_shown()
     worker.kill()
-    plant.desk.no_faults()
-    worker.start()
+    plant.restore()
     plant.await_statuses(rows, Status.ORDER_UNKNOWN)
     assert [len(plant.desk.ledger(row)) for row in rows] == [0] * len(rows)
     for row in rows:
