@@ -35,6 +35,7 @@ ACTIONS: Final[Mapping[str, Any]] = {
     "requests.exported": _l("List of requests downloaded"),
     "policy.saved": _l("Rules changed"),
     "flag.set": _l("Switch changed"),
+    "person.added": _l("Account opened"),
     "person.locked": _l("Account locked"),
     "person.unlocked": _l("Account unlocked"),
     "person.roles_changed": _l("Roles changed"),
