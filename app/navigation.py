@@ -49,7 +49,7 @@ MENU: Final[list[Item]] = [
     Item("finance.orders", _l("To settle"), "truck", Act.SETTLE_ORDER, _unsettled),
     Item("finance.policies", _l("Rules"), "adjustments", Act.READ_POLICY),
     Item("kpi.figures", _l("Figures"), "chart-bar", Act.READ_KPI),
-    Item("rollout.flags", _l("Switches"), "flag", Act.READ_FLAG),
+    Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG),
     Item("auditor.trail", _l("Audit"), "history", Act.READ_AUDIT),
     Item("admin.people", _l("People"), "users", Act.MANAGE_PEOPLE),
 ]

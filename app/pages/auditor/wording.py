@@ -34,7 +34,7 @@ ACTIONS: Final[Mapping[str, Any]] = {
     "signal.late": _l("Message came too late"),
     "requests.exported": _l("List of requests downloaded"),
     "policy.saved": _l("Rules changed"),
-    "flag.set": _l("Switch changed"),
+    "flag.set": _l("Flag changed"),
     "person.added": _l("Account opened"),
     "person.locked": _l("Account locked"),
     "person.unlocked": _l("Account unlocked"),
