@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -96,6 +96,23 @@ def submitted_with(session: Session, person_id: UUID, key: str) -> tuple[Request
         .where(SubmissionRow.person_id == person_id, SubmissionRow.key == key)
     ).one_or_none()
     return None if found is None else (found[0], found[1])
+
+
+def submitted_since(
+    session: Session, person_id: UUID, payload_hash: str, since: datetime, statuses: Collection[Status]
+) -> RequestRow | None:
+    """The newest request that a person made of a form with these contents since then, in one of these states."""
+    return session.scalars(
+        select(RequestRow)
+        .where(
+            RequestRow.requester_id == person_id,
+            RequestRow.submitted_at >= since,
+            RequestRow.payload_hash == payload_hash,
+            RequestRow.status.in_([status.value for status in statuses]),
+        )
+        .order_by(RequestRow.submitted_at.desc())
+        .limit(1)
+    ).first()
 
 
 def numbers(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]:

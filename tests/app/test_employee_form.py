@@ -110,6 +110,42 @@ def test_a_used_form_with_other_contents_is_shown_anew_with_a_fresh_key(
     assert len(stored(sessions)) == 2
 
 
+def opened(browser: Browser) -> dict[str, str | None]:
+    """What a form that is opened now brings along."""
+    page = browser.get("/requests/new").text
+    return {name: value_of(page, name) for name in ("key", "opened")}
+
+
+def test_two_tabs_that_say_the_same_make_one_request(ana: Browser, sessions: Sessions) -> None:
+    here, there = opened(ana), opened(ana)
+    first, second = send_form(ana, **here), send_form(ana, **there)
+    assert second.location == first.location
+    assert "You sent exactly this from another tab" in ana.get(second.location).text
+    assert len(stored(sessions)) == 1
+
+
+def test_two_tabs_that_say_different_things_make_two_requests(ana: Browser, sessions: Sessions) -> None:
+    here, there = opened(ana), opened(ana)
+    assert send_form(ana, **here).location != send_form(ana, **there, quantity="3", amount="74.70").location
+    assert len(stored(sessions)) == 2
+
+
+def test_the_same_can_be_asked_for_again_by_a_form_that_is_opened_later(
+    ana: Browser, sessions: Sessions
+) -> None:
+    first = send_form(ana, **opened(ana))
+    assert send_form(ana, **opened(ana)).location != first.location
+    assert len(stored(sessions)) == 2
+
+
+def test_a_tab_may_still_ask_for_what_was_withdrawn_in_another(ana: Browser, sessions: Sessions) -> None:
+    here, there = opened(ana), opened(ana)
+    first = send_form(ana, **here)
+    ana.send(f"{first.location}/withdraw")
+    assert send_form(ana, **there).location != first.location
+    assert [row.status for row in stored(sessions)] == ["withdrawn", "submitted"]
+
+
 def test_two_people_with_the_same_key_do_not_meet(
     ana: Browser, company: Company, browser_of: BrowserOf, sessions: Sessions
 ) -> None:

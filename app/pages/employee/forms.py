@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from flask import request
@@ -17,9 +18,10 @@ from rules.money import MINOR_DIGITS
 from rules.request import Typed, payload_hash
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TYPED: Final = tuple(asdict(Typed()))
 #: Besides what is typed: the form token, the form's key, the pressed button, and what the page remembers.
-_OTHERS: Final = ("csrf_token", "key", "act", "suggested", "judged")
+_OTHERS: Final = ("csrf_token", "key", "opened", "act", "suggested", "judged")
 
 
 class FormUnreadable(Invalid):
@@ -41,6 +43,7 @@ class RequestForm(FlaskForm):  # type: ignore[misc]
     )
     needed_by = StringField(_l("Needed by"))
     key = HiddenField()
+    opened = HiddenField()
     suggested = HiddenField()
     judged = HiddenField()
 
@@ -54,6 +57,7 @@ class Sent:
         suggested: the amount that the page last filled in; while it stands unchanged it follows the quantity.
         judged: whether the form was refused before, so that every problem is shown while it is mended.
         looks_up: whether the look-up button was pressed, not the one that submits.
+        opened_at: when the page made the form; None where it does not say.
     """
 
     typed: Typed
@@ -61,6 +65,7 @@ class Sent:
     suggested: str = ""
     judged: bool = False
     looks_up: bool = False
+    opened_at: datetime | None = None
 
     @property
     def payload_hash(self) -> str:
@@ -89,7 +94,14 @@ def read_form() -> Sent:
         suggested=request.form.get("suggested", "")[:40],
         judged=request.form.get("judged") == "1",
         looks_up=request.form.get("act") == "look_up",
+        opened_at=_moment(request.form.get("opened", "")),
     )
+
+
+def _moment(microseconds: str) -> datetime | None:
+    if not (microseconds.isascii() and microseconds.isdigit() and len(microseconds) < 17):
+        return None
+    return EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def form_for(sent: Sent) -> RequestForm:
@@ -97,6 +109,7 @@ def form_for(sent: Sent) -> RequestForm:
     shown: dict[str, Any] = {
         **asdict(sent.typed),
         "key": sent.key,
+        "opened": (sent.opened_at - EPOCH) // timedelta(microseconds=1) if sent.opened_at else "",
         "suggested": sent.suggested,
         "judged": "1" if sent.judged else "",
     }

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
-from flask import redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app import catalogue, database
 from app.access import current_person, get_own_request, opens
 from app.catalogue import Resolved
 from app.pages.employee.forms import Sent, form_for, new_key, read_form
 from app.pages.employee.preview import Preview, judge, preview, today, typed_of
-from app.pages.employee.routes import pages
+from app.pages.employee.routes import TO_BE_CORRECTED, pages
 from rules.errors import KeyReusedForAnotherRequest, NotFound
 from rules.person import Act
-from rules.request import LATEST_NEED, Typed
+from rules.request import LATEST_NEED, Status, Typed
 from storage import department, request_list
 from storage import person as people
 from storage import request as requests
+from storage.database import now
 from storage.request import RequestRow
 
 #: Fields that a person fills in; while one of them is typed in, the page does not fill it.
@@ -31,7 +34,7 @@ def new_request() -> ResponseReturnValue:
     """An empty form, or one that is filled in like an earlier request to be corrected."""
     number = request.args.get("copy")
     copied = get_own_request(number) if number is not None else None
-    sent = Sent(typed_of(copied) if copied else Typed(), new_key())
+    sent = Sent(typed_of(copied) if copied else Typed(), new_key(), opened_at=now(database.session()))
     return _page(Preview(sent, None), copied=copied)
 
 
@@ -67,6 +70,10 @@ def submit_request() -> ResponseReturnValue:
     requester = people.by_id(database.session(), person.id)
     if requester is None:
         raise NotFound("This account is gone.")
+    twin = _sent_from_another_tab(sent, person.id)
+    if twin is not None:
+        flash(_("You sent exactly this from another tab; here it is. It was not asked for a second time."))
+        return _shown(twin.number)
     try:
         row = requests.submit(database.session(), draft, requester, sent.key, sent.payload_hash)
     except KeyReusedForAnotherRequest:
@@ -83,13 +90,23 @@ def _resolve(sent: Sent) -> Resolved | None:
     return catalogue.resolve(sent.typed.product_link) if sent.typed.product_link.strip() else None
 
 
+def _sent_from_another_tab(sent: Sent, person_id: UUID) -> RequestRow | None:
+    """The request that the same contents made while this form stood open, as long as that may still be bought."""
+    if sent.opened_at is None:
+        return None
+    still_good = set(Status) - TO_BE_CORRECTED
+    return request_list.submitted_since(
+        database.session(), person_id, sent.payload_hash, sent.opened_at, still_good
+    )
+
+
 def _shown(number: str) -> ResponseReturnValue:
     return redirect(url_for("employee.request", number=number), 303)
 
 
 def _ask_again(sent: Sent, earlier: RequestRow | None) -> ResponseReturnValue:
     """The form was used up and then changed: nothing is lost, but it needs a new key and a second look."""
-    fresh = replace(sent, key=new_key())
+    fresh = replace(sent, key=new_key(), opened_at=now(database.session()))
     shown = preview(fresh, _resolve(fresh), current_person(), may_fill=False)
     return _page(shown, earlier=earlier, is_reused=True), 422
 
