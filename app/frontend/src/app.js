@@ -14,6 +14,7 @@ htmx.config.historyCacheSize = 0; // pages with other people's money do not belo
 htmx.config.responseHandling = [
   { code: "204", swap: false },
   { code: "[23]..", swap: true },
+  { code: "4(09|22)", swap: true }, // a refusal that the page explains is an answer, no fault
   { code: "[45]..", swap: true, error: true }, // errors come as a fragment with its own place (HX-Retarget)
 ];
 
