@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from storage.person import PersonRow
@@ -29,6 +31,10 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
+#: How long a page may take to show what is expected; it ends a broken test, it asserts nothing.
+PATIENCE_MS = 20_000
+#: How a test went, for the fixture that keeps pictures of the failed ones.
+FAILED = pytest.StashKey[bool]()
 AXE = Path(__file__).parents[2] / "app/frontend/node_modules/axe-core/axe.min.js"
 
 
@@ -37,14 +43,15 @@ def chromium() -> Iterator[Chromium]:
     """One browser for all tests of this process."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=system_chromium(), args=QUIET)
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
 
-@pytest.fixture
-def website(app: Flask) -> Iterator[str]:
-    """The address at which the application answers."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+@contextmanager
+def serving(app: Flask, port: int = 0) -> Iterator[str]:
+    """The address at which the application answers while the block runs; 0 takes a free port."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://localhost:{server.server_port}"
@@ -54,8 +61,28 @@ def website(app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_page(chromium: Chromium, website: str) -> Iterator[Callable[..., Page]]:
-    """Opens a page of one's own session; a script that fails or a policy that is broken fails the test."""
+def website(app: Flask) -> Iterator[str]:
+    """The address at which the application answers."""
+    with serving(app) as address:
+        yield address
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember that a test failed until its fixtures are taken down."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture
+def open_page(
+    chromium: Chromium, website: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
+    """Opens a page of one's own session; an error in the console or of the server fails the test.
+
+    Of a test that failed, every open page is kept as picture and source, in a folder that the output names.
+    """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
@@ -67,20 +94,39 @@ def open_page(chromium: Chromium, website: str) -> Iterator[Callable[..., Page]]
             bypass_csp=bypass_policy,
             reduced_motion="reduce",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
+        context.on("console", lambda said: faults.extend(_fault_in(said)))
+        context.on("response", lambda answer: faults.extend(_fault_of(answer)))
+        context.on("weberror", lambda error: faults.append(str(error.error)))
         contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "console",
-            lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None,
-        )
-        return page
+        return context.new_page()
 
     yield open_one
+    if request.node.stash.get(FAILED, False):
+        _keep(contexts)
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def _fault_in(said: ConsoleMessage) -> list[str]:
+    # That a file or answer came with an error status is judged by `_fault_of`: a refusal is no fault.
+    if said.type != "error" or said.text.startswith("Failed to load resource"):
+        return []
+    return [f"{said.text} ({said.page.url if said.page else 'no page'})"]
+
+
+def _fault_of(answer: Response) -> list[str]:
+    is_fault = answer.status >= 500 or (answer.status >= 400 and "/static/" in answer.url)
+    return [f"{answer.status} {answer.request.method} {answer.url}"] if is_fault else []
+
+
+def _keep(contexts: list[BrowserContext]) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="vistobueno-failed-"))
+    print(f"What the browser showed lies in {folder}")
+    for number, page in enumerate(page for context in contexts for page in context.pages):
+        (folder / f"{number}.html").write_text(f"<!-- {page.url} -->\n{page.content()}", encoding="utf-8")
+        page.screenshot(path=folder / f"{number}.png", full_page=True)
 
 
 @pytest.fixture
