@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,13 +72,18 @@ class Stack:
             process.wait(5)
 
     def cpu_seconds(self, names: tuple[str, ...]) -> dict[str, float]:
-        """Part -> CPU time that it and its children have used so far."""
-        used = {}
-        for name in names:
-            process = psutil.Process(self.processes[name].pid)
-            times = [each.cpu_times() for each in [process, *process.children(recursive=True)]]
-            used[name] = sum(each.user + each.system for each in times)
-        return used
+        """Part -> CPU time that it and its children, also those that have ended, have used so far."""
+        return {name: _cpu_seconds(psutil.Process(self.processes[name].pid)) for name in names}
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    used = 0.0
+    for each in [process, *process.children(recursive=True)]:
+        # A child that ends while we look: from now on its parent counts it.
+        with suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            used += times.user + times.system + times.children_user + times.children_system
+    return used
 
 
 @contextmanager
