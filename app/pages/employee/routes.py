@@ -136,7 +136,6 @@ def _facts(record: Record, until: float | None = None) -> dict[str, Any]:
     return {
         "record": record,
         "row": row,
-        "asked_request": row,  # the name that the panel of the decision asks for
         "requester": record.requester,
         "open_decision": decision,
         "has_panel": has_panel,
