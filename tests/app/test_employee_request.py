@@ -358,7 +358,7 @@ def test_the_page_looks_often_while_machines_work_and_rarely_while_people_think(
     assert "every 5s" in slower.text
     carrier.review(None)
     carrier.ask()
-    assert "every 15s" in _page(ana, row)
+    assert "every 5s" in _page(ana, row)
 
 
 def test_a_page_that_was_left_open_stops_looking_and_says_so(ana: Browser, row: RequestRow) -> None:

@@ -11,8 +11,7 @@ from storage.request import RequestRow
 
 #: While a machine works on it; slower once that takes unusually long, and while people are awaited.
 QUICK_SECONDS: Final = 1
-UNUSUAL_SECONDS: Final = 5
-WAITING_SECONDS: Final = 15
+CALM_SECONDS: Final = 5
 USUAL_WORK_SECONDS: Final = 30
 #: A page that was left open stops asking, so that it neither costs anything nor keeps a session alive.
 LOOKS_FOR_SECONDS: Final = 20 * 60
@@ -74,7 +73,5 @@ def pace_of(row: RequestRow, until: float | None, now: float) -> Pace:
     status = Status(row.status)
     if status in ENDED or now >= ends:
         return Pace(0, ends)
-    if status in _WAITING:
-        return Pace(WAITING_SECONDS, ends)
-    is_usual = now - row.status_since.timestamp() < USUAL_WORK_SECONDS
-    return Pace(QUICK_SECONDS if is_usual else UNUSUAL_SECONDS, ends)
+    is_usual = status not in _WAITING and now - row.status_since.timestamp() < USUAL_WORK_SECONDS
+    return Pace(QUICK_SECONDS if is_usual else CALM_SECONDS, ends)
