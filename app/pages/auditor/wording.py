@@ -8,6 +8,8 @@ from typing import Any, Final
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from rules.decision import Why
+
 #: Every action that the product writes.
 ACTIONS: Final[Mapping[str, Any]] = {
     "request.submitted": _l("Request submitted"),
@@ -39,6 +41,7 @@ ACTIONS: Final[Mapping[str, Any]] = {
     "person.locked": _l("Account locked"),
     "person.unlocked": _l("Account unlocked"),
     "person.roles_changed": _l("Roles changed"),
+    "demo.loaded": _l("Demo company loaded"),
 }
 
 #: What the entries of an act's detail are called; ids and hashes are left to the exact record.
@@ -61,6 +64,15 @@ _FACTS: Final[Mapping[str, Any]] = {
     "sessions_ended": _l("sessions ended"),
 }
 
+#: Why a person was asked; elsewhere the reason is what somebody typed.
+_WHYS: Final[Mapping[str, Any]] = {
+    Why.REVIEW_SAYS_NO: _l("the automated review left it to a person"),
+    Why.REVIEW_IS_OFF: _l("the automated review was switched off"),
+    Why.REVIEW_FAILED: _l("the automated review did not work"),
+    Why.PRODUCT_UNCLEAR: _l("something about the product was unclear"),
+    Why.PRICE_ROSE: _l("the price rose above what was approved"),
+}
+
 
 def title(action: str) -> str:
     """What was done."""
@@ -79,7 +91,7 @@ def facts(detail: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str
         found.append((str(_("about")), names.get(str(about), str(about))))
     for key, word in _FACTS.items():
         if detail.get(key) not in (None, "", [], {}) or (key == "value" and key in detail):
-            text = _readable(detail[key])
+            text = _readable(_WHYS.get(detail[key], detail[key]) if key == "why" else detail[key])
             if key == "amount":
                 text = f"{text} {detail.get('currency', '')}".strip()
             found.append((str(word), text))
