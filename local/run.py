@@ -177,6 +177,8 @@ def _call(plan: Plan, title: str, module: str) -> None:
 def tell(plan: Plan, settings: Settings) -> None:
     """Print the addresses and the demo logins."""
     lines = [("Vistobueno", settings.public_url)]
+    if plan.starts("vendor"):
+        lines.append(("Shop", f"http://localhost:{plan.port('VENDOR_PORT')}/products"))
     if plan.starts("mailbox"):
         lines.append(("Mailbox", f"http://localhost:{plan.port('MAILBOX_PORT')}"))
     if plan.starts("temporal"):
