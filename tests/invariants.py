@@ -16,9 +16,9 @@ from temporalio.client import Client
 
 from storage.database import make_engine, make_sessions
 from tests.checking import decision_laws, order_laws, request_laws
-from tests.checking.facts import Call, Facts
+from tests.checking.facts import Call, Facts, Run
 from tests.checking.law import Breach, Law
-from tests.checking.loading import read_database, read_journal, read_ledger, read_runs
+from tests.checking.loading import read_database, read_journal, read_ledger, read_runs, read_unlisted_runs
 
 LAWS: Final[Sequence[Law]] = (*request_laws.LAWS, *decision_laws.LAWS, *order_laws.LAWS)
 
@@ -34,22 +34,34 @@ async def gather(
     client: Client,
     calls: Sequence[Call] | None = None,
     *,
+    ended: Sequence[Run] = (),
     is_quiet: bool = True,
 ) -> Facts:
     """The facts of a product, from all its sides.
 
     Args:
+        ended: runs that are known to be over; their histories are not read again.
         is_quiet: whether everything that was begun has had the time to end; else what is under way is no breach.
     """
-    engine = make_engine(database_url, name="invariants")
+    # What ends between two looks must not seem broken: first the engine, then the books, then the money.
+    runs = await read_runs(client, ended)
+    facts = await asyncio.to_thread(_read_snapshot, database_url)
+    ledger = await asyncio.to_thread(read_ledger, vendor_url)
+    if is_quiet:
+        runs += await read_unlisted_runs(client, facts.requests, runs)
+    else:
+        ledger = [order for order in ledger if order.at <= facts.now]
+    return replace(facts, runs=runs, vendor_orders=ledger, calls=calls, is_quiet=is_quiet)
+
+
+def _read_snapshot(database_url: str) -> Facts:
+    """All tables as of one moment."""
+    engine = make_engine(database_url, name="invariants").execution_options(isolation_level="REPEATABLE READ")
     try:
         with make_sessions(engine).begin() as session:
-            facts = read_database(session)
+            return read_database(session)
     finally:
         engine.dispose()
-    runs = await read_runs(client, facts.requests)
-    ledger = await asyncio.to_thread(read_ledger, vendor_url)
-    return replace(facts, runs=runs, vendor_orders=ledger, calls=calls, is_quiet=is_quiet)
 
 
 async def _main(asked: argparse.Namespace) -> int:

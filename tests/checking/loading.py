@@ -181,25 +181,38 @@ def read_ledger(vendor_url: str) -> list[VendorOrder]:
     ]
 
 
-async def read_runs(client: Client, requests: Iterable[Request]) -> list[Run]:
-    """Every run of an approval, read off its history; also those that the list has not got yet."""
+async def read_runs(client: Client, ended: Sequence[Run] = ()) -> list[Run]:
+    """Every run of an approval that the engine lists, read off its history.
+
+    Args:
+        ended: runs that are known to be over; their histories are not read again.
+    """
+    over = {(run.workflow_id, run.run_id): run for run in ended}
+    turns = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def fetched(workflow: str, run_id: str) -> Run:
+        if (workflow, run_id) in over:
+            return over[workflow, run_id]
+        async with turns:
+            return await _read_history(client, workflow, run_id)
+
     listed = client.list_workflows(f"WorkflowType = '{PURCHASE_APPROVAL}'")
-    known = {(run.id, run.run_id) async for run in listed}
-    for missing in {workflow_id(each.id) for each in requests} - {workflow for workflow, _ in known}:
+    known = [(run.id, run.run_id) async for run in listed]
+    return list(await asyncio.gather(*(fetched(*each) for each in known)))
+
+
+async def read_unlisted_runs(client: Client, requests: Iterable[Request], known: Sequence[Run]) -> list[Run]:
+    """The runs of requests that the engine has not got into its list yet, which it keeps a little behind."""
+    found = []
+    for missing in {workflow_id(each.id) for each in requests} - {run.workflow_id for run in known}:
         try:
             description = await client.get_workflow_handle(missing).describe()
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
         else:
-            known.add((missing, description.run_id))
-    turns = asyncio.Semaphore(SIDE_BY_SIDE)
-
-    async def fetched(workflow: str, run_id: str) -> Run:
-        async with turns:
-            return await _read_history(client, workflow, run_id)
-
-    return list(await asyncio.gather(*(fetched(*each) for each in sorted(known))))
+            found.append(await _read_history(client, missing, description.run_id))
+    return found
 
 
 #: How a history says that a run is over.
