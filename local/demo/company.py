@@ -24,6 +24,7 @@ class Colleague:
         buys: how often they buy, beside the others' figures; 0 for never.
         pace: how long they take for a decision, beside 1 for the usual.
         tour: their place among the logins that are offered first; None for the others.
+        unblemished: whether nobody has refused them anything of late, so that the review may approve theirs.
     """
 
     login: str
@@ -35,6 +36,7 @@ class Colleague:
     buys: int
     pace: float
     tour: int | None
+    unblemished: bool
 
     @property
     def email(self) -> str:
@@ -107,6 +109,7 @@ def read_company() -> Company:
             buys=one["buys"],
             pace=one.get("pace", 1.0),
             tour=one.get("tour"),
+            unblemished=one.get("unblemished", False),
         )
         for one in data["people"]
     )

@@ -161,6 +161,7 @@ def _deciders(company: Company, people: Mapping[str, Person], at: datetime) -> D
         people={person.id: person for person in people.values()},
         pace={people[one.login].id: one.pace for one in company.people},
         absences=absences,
+        unblemished={people[one.login].id for one in company.people if one.unblemished},
         now=at,
     )
 

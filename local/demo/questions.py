@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from rules.decision import ESCALATION, NO_DECISION, TIMERS, Alarm, Outcome, Why,
 from rules.money import Money
 from rules.person import Person, Role, approver_line
 from rules.request import Status, content_hash
+from rules.review import REJECTION_WINDOW
 from storage.audit import SYSTEM, Actor
 
 #: Shares of the questions, made up to look like a company.
@@ -34,17 +35,23 @@ class Deciders:
         people: everybody, by id.
         pace: person id -> how long they take, beside 1 for the usual.
         absences: person id -> spans of time in which they decide nothing.
+        unblemished: whom nobody has refused anything as late as the review looks back.
         now: nothing happens after it.
     """
 
     people: Mapping[UUID, Person]
     pace: Mapping[UUID, float]
     absences: Mapping[UUID, Sequence[tuple[datetime, datetime]]]
+    unblemished: Collection[UUID]
     now: datetime
 
     def finance(self) -> Person:
         """The first of finance by name, who settles what nobody knows."""
         return min((p for p in self.people.values() if Role.FINANCE in p.roles), key=lambda p: p.name)
+
+    def may_reject(self, requester: Person, at: datetime) -> bool:
+        """Whether it fits the story that somebody's request was rejected at this time."""
+        return requester.id not in self.unblemished or at < self.now - REJECTION_WINDOW
 
     def answers_at(self, person: Person, asked_at: datetime, chance: random.Random) -> datetime:
         """When a person who was asked at `asked_at` would answer."""
@@ -101,7 +108,7 @@ def wait_for_person(
         life.move(Status.WITHDRAWN, at, Actor.person(life.requester.id))
         _close(decision, at, Outcome.WITHDRAWN, life.requester.id, "")
     else:
-        _answer(life, decision, by, at, words)
+        _answer(life, decision, by, at, words, may_reject=deciders.may_reject(life.requester, at))
 
 
 def _possible_answers(
@@ -131,9 +138,11 @@ def _ring_alarms(life: Life, decision: dict[str, Any], line: Sequence[Person], u
             life.note(rings_at, SYSTEM, "decision.escalated", {"asked": line[1].name})
 
 
-def _answer(life: Life, decision: dict[str, Any], by: Person, at: datetime, words: Words) -> None:
+def _answer(
+    life: Life, decision: dict[str, Any], by: Person, at: datetime, words: Words, *, may_reject: bool
+) -> None:
     failed = _first_failure(life, decision["why"])
-    rejected = life.chance.random() < _share_rejected(failed)
+    rejected = life.chance.random() < _share_rejected(failed) and may_reject
     comment = life.chance.choice(words.rejections[failed] if rejected else words.approvals)
     outcome = Outcome.REJECTED if rejected else Outcome.APPROVED
     _close(decision, at, outcome, by.id, comment)

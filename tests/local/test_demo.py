@@ -90,6 +90,23 @@ def _past(session: Session) -> Sequence[RequestRow]:
     ).all()
 
 
+def test_the_first_employee_of_the_tour_sees_a_harmless_purchase_approved(opened: Session) -> None:
+    visitor = next(one for one in read_company().on_tour() if one.roles == {Role.EMPLOYEE})
+    person = people.by_email(opened, visitor.email)
+    assert person is not None
+    rules = policy.in_force(opened, person.department_id)
+    assert rules is not None
+    paper = next(each for each in catalogue() if each.category == "office_supplies" and each.unit_price < 100)
+    wish = ReviewInput(
+        paper.as_product().unit_price,
+        paper.category,
+        paper.host,
+        person.department_id,
+        history_of(opened, person.id),
+    )
+    assert review_content(wish, rules.content).auto_approved
+
+
 # ------------------------------------------------------------------------------------------ loading
 
 
