@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask, Response
@@ -165,6 +166,20 @@ def test_each_shown_form_has_a_key_of_its_own(ana: Browser) -> None:
 def test_a_form_without_a_usable_key_is_refused(ana: Browser, sessions: Sessions, key: str) -> None:
     assert send_form(ana, key=key).status_code == 400
     assert stored(sessions) == []
+
+
+@pytest.mark.parametrize(
+    ("vendor", "is_shown"), [("http://127.0.0.1:8010", True), ("https://eu.vendor.example", False)]
+)
+def test_in_the_demo_company_the_form_says_where_there_is_something_to_buy(
+    vendor: str, is_shown: bool, app: Flask, ana: Browser, tmp_path: Path
+) -> None:
+    goods = f'href="{vendor}/products"'
+    assert goods not in ana.get("/requests/new").text
+    file = tmp_path / "logins.json"
+    file.write_text('[{"name": "Ana", "email": "ana@x.example", "role": "Employee", "password": "p"}]')
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], demo_logins_file=file, vendor_url=vendor)
+    assert (goods in ana.get("/requests/new").text) is is_shown
 
 
 def test_a_form_with_a_field_of_its_own_invention_is_refused(ana: Browser, sessions: Sessions) -> None:

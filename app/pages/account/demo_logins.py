@@ -1,9 +1,10 @@
-"""The demo company's logins, shown on the login page in local mode only. Knows no password rule."""
+"""What a visitor of the demo company is shown in local mode only: whom to be, where to find goods. No password rule."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from settings import Settings
 
@@ -16,6 +17,12 @@ class DemoLogin:
     email: str
     role: str
     password: str
+
+
+def demo_shop(settings: Settings) -> str | None:
+    """The page of the sandbox shop's goods; None where there is no demo company or the vendor is a real one."""
+    is_ours = urlsplit(settings.vendor_url).hostname in {"127.0.0.1", "localhost"}
+    return f"{settings.vendor_url}/products" if is_ours and demo_logins(settings) else None
 
 
 def demo_logins(settings: Settings) -> list[DemoLogin]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app import catalogue, database
 from app.access import current_person, get_own_request, opens
 from app.catalogue import Resolved
+from app.pages.account.demo_logins import demo_shop
 from app.pages.employee.forms import Sent, form_for, new_key, read_form
 from app.pages.employee.preview import Preview, judge, preview, today, typed_of
 from app.pages.employee.routes import TO_BE_CORRECTED, pages
@@ -127,6 +128,7 @@ def _page(
         copied=copied,
         earlier=earlier,
         is_reused=is_reused,
+        demo_shop=demo_shop(current_app.config["SETTINGS"]),
         department=names.get(current_person().department_id, current_person().department_id),
         first_day=day.isoformat(),
         last_day=(day + LATEST_NEED).isoformat(),
