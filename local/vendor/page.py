@@ -28,7 +28,7 @@ summary{cursor:pointer;font-weight:600;padding:.5rem 0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600;white-space:nowrap}.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-code{font-size:.88em;overflow-wrap:anywhere}.whole{white-space:nowrap}td .row{flex-wrap:nowrap;margin:0}
+code{font-size:.88em;overflow-wrap:anywhere;user-select:all}.whole{white-space:nowrap}td .row{flex-wrap:nowrap;margin:0}
 .muted{opacity:.7}
 button,input,select{font:inherit;padding:.4rem .7rem;border:1px solid var(--line);border-radius:.4rem;
 background:var(--soft);color:inherit;min-height:2.5rem}
