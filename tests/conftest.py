@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -52,6 +53,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Let the servers end, wait until they have, and leave nothing behind."""
     if OWNER not in config.stash:
+        if "tests.servers" in sys.modules:
+            from tests.servers import leave_servers
+
+            leave_servers()
         return
     locks.release(config.stash[OWNER])
     folder = Path(os.environ.pop(FOLDER))

@@ -151,6 +151,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def leave_servers() -> None:
+    """Let go of the keepers that this process started, in the processes that others outlive."""
+    for keeper in _keepers.values():
+        keeper.returncode = 0  # nobody here sees its end; without this, Popen complains of that
+    _keepers.clear()
+
+
 def end_servers(room: Room) -> None:
     """Wait until the keepers have ended their servers; called when the session has let go of the room."""
     room.end_processes(patience_seconds=10)
