@@ -67,8 +67,6 @@ READY: Final = {
 #: Nothing at all may happen for this long after a fault: a dead worker's tasks are given away after ten seconds.
 STANDSTILL_SECONDS: Final = 45.0
 LOOK_SECONDS: Final = 0.1
-#: Time is skipped so often for orders of which nobody knows.
-MOST_SKIPS: Final = 20
 #: How much slower than before a page may be while a part is away that it does not need.
 SLOWER_SECONDS: Final = 0.3
 
@@ -224,24 +222,26 @@ class Plant:
 
         self._await(surplus, lambda left: left <= 0)
 
-    def await_ends(self, rows: Sequence[RequestRow]) -> dict[UUID, Status]:
-        """Wait until all of these requests have ended, and let the time pass that read-backs wait for."""
-        for _ in range(MOST_SKIPS):
-            found = self.await_statuses(rows, *ENDED, Status.ORDER_UNKNOWN)
-            unknown = [row for row in rows if found[row.id] is Status.ORDER_UNKNOWN]
-            if not unknown:
-                break
-            for row in unknown:
-                self.runner.run(self._let_read_back(row))
-        return self.await_statuses(rows)
+    def await_ends(self, rows: Sequence[RequestRow], *also: Status) -> dict[UUID, Status]:
+        """Wait until all of these requests have ended, and let the time pass that read-backs wait for.
+
+        Args:
+            also: states besides the ends in which a request may rest.
+        """
+
+        def look() -> dict[UUID, Status]:
+            found = self.statuses(rows)
+            for row in rows:
+                if found[row.id] is Status.ORDER_UNKNOWN:
+                    self.runner.run(self._let_read_back(row))
+            return found
+
+        return self._await(look, lambda found: set(found.values()) <= {*ENDED, *also}, every_seconds=0.3)
 
     async def _let_read_back(self, row: RequestRow) -> None:
-        """Six read-backs that find nothing take about a minute; then the order is sent again.
-
-        Skipped time is spent without effect while a killed worker's step is waited for, hence the repeats.
-        """
+        """Let a minute pass: after six read-backs that find nothing, in all a minute, the order is sent again."""
         try:
-            await self.desk.pass_time(row, timedelta(minutes=5))
+            await self.desk.pass_time(row, timedelta(minutes=1))
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:  # its workflow ended meanwhile
                 raise
