@@ -28,6 +28,7 @@ from tests.app.wishes import (
     STAPLER,
     age_memory,
     form,
+    look,
     notes_at,
     other,
     readable,
@@ -180,6 +181,9 @@ def test_in_the_demo_company_the_form_says_where_there_is_something_to_buy(
     file.write_text('[{"name": "Ana", "email": "ana@x.example", "role": "Employee", "password": "p"}]')
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], demo_logins_file=file, vendor_url=vendor)
     assert (goods in ana.get("/requests/new").text) is is_shown
+    assert (
+        goods in look(ana, product_link="")
+    ) is is_shown  # the page looks by itself as soon as it is shown
 
 
 def test_a_form_with_a_field_of_its_own_invention_is_refused(ana: Browser, sessions: Sessions) -> None:

@@ -46,7 +46,8 @@ def preview_request() -> ResponseReturnValue:
     sent = read_form()
     may_fill = request.headers.get("HX-Trigger-Name") not in AMOUNT_FIELDS
     shown = preview(sent, _resolve(sent), current_person(), may_fill=may_fill)
-    return render_template("employee/_preview.html", shown=shown, form=form_for(shown.sent))
+    form = form_for(shown.sent)
+    return render_template("employee/_preview.html", shown=shown, form=form, demo_shop=_demo_shop())
 
 
 @pages.post("/requests")
@@ -85,6 +86,10 @@ def submit_request() -> ResponseReturnValue:
     number = row.number
     database.commit()
     return _shown(number)
+
+
+def _demo_shop() -> str | None:
+    return demo_shop(current_app.config["SETTINGS"])
 
 
 def _resolve(sent: Sent) -> Resolved | None:
@@ -128,7 +133,7 @@ def _page(
         copied=copied,
         earlier=earlier,
         is_reused=is_reused,
-        demo_shop=demo_shop(current_app.config["SETTINGS"]),
+        demo_shop=_demo_shop(),
         department=names.get(current_person().department_id, current_person().department_id),
         first_day=day.isoformat(),
         last_day=(day + LATEST_NEED).isoformat(),
