@@ -68,6 +68,7 @@ def test_a_submitted_form_makes_a_request_its_audit_entry_and_the_message_that_s
 def test_the_same_form_sent_again_leads_to_the_same_request(ana: Browser, sessions: Sessions) -> None:
     first, second = send_form(ana), send_form(ana)
     assert first.location == second.location
+    assert "You sent this form before; here is the request that it made." in ana.get(second.location).text
     assert len(stored(sessions)) == 1
 
 

@@ -64,7 +64,10 @@ def submit_request() -> ResponseReturnValue:
     earlier = request_list.submitted_with(database.session(), person.id, sent.key)
     if earlier is not None:
         row, payload_hash = earlier
-        return _shown(row.number) if payload_hash == sent.payload_hash else _ask_again(sent, row)
+        if payload_hash != sent.payload_hash:
+            return _ask_again(sent, row)
+        flash(_("You sent this form before; here is the request that it made."))
+        return _shown(row.number)
     resolved = _resolve(sent)
     draft, _problems = judge(sent.typed, resolved, person.department_id)
     if draft is None:
