@@ -111,7 +111,10 @@ def open_page(
 
 def _fault_in(said: ConsoleMessage) -> list[str]:
     # That a file or answer came with an error status is judged by `_fault_of`: a refusal is no fault.
-    if said.type != "error" or said.text.startswith("Failed to load resource"):
+    # A request that the next page cuts off is no fault either: htmx calls it an error, nobody misses its answer.
+    if said.type != "error" or said.text.startswith(
+        ("Failed to load resource", "htmx:sendError", "htmx:sendAbort")
+    ):
         return []
     return [f"{said.text} ({said.page.url if said.page else 'no page'})"]
 
