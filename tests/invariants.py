@@ -78,7 +78,12 @@ async def _main(asked: argparse.Namespace) -> int:
 
 def main() -> int:
     """The command line; the exit status is 1 where a law is broken."""
-    parser = argparse.ArgumentParser(prog="python -m tests.invariants", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.invariants",
+        description=__doc__,
+        epilog="\n".join(["laws:", *(f"  {law.id:<4} {law.title}" for law in LAWS)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--database-url", required=True)
     parser.add_argument("--vendor-url", required=True)
     parser.add_argument("--temporal-address", required=True)
