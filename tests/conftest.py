@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 FOLDER: Final = "VISTOBUENO_TEST_SERVERS"
 OWNER: Final = pytest.StashKey[int]()
 
+#: Where it exists and is wide enough the servers of the tests keep their data in memory: cloning a database
+#: takes a tenth of the time there. A container's own is often 64 MB small.
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 (mkdtemp makes a folder of our own in it)
+ENOUGH_BYTES: Final = 2_000_000_000
+
 SECRET_KEY: Final = "a key that only tests use, and long enough"
 
 
@@ -42,12 +47,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the session's room, in its first process only; its servers live as long as that process holds it."""
     if hasattr(config, "workerinput"):
         return
-    folder = Path(tempfile.mkdtemp(prefix="vistobueno-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="vistobueno-tests-", dir=_memory()))
     folder.chmod(0o711)  # Postgres may run as another user, who must get through
     owner = Room(folder).become_owner()
     assert owner is not None
     config.stash[OWNER] = owner
     os.environ[FOLDER] = str(folder)
+
+
+def _memory() -> Path | None:
+    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ENOUGH_BYTES:
+        return None
+    return MEMORY
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -168,7 +168,7 @@ def end_servers(room: Room) -> None:
 
 @contextmanager
 def clone(plan: Plan, name: str) -> Iterator[Database]:
-    """A fresh copy of the migrated database; 0.03 s, against seconds for the migrations."""
+    """A fresh copy of the migrated database; 0.02 s in memory, 0.2 s on a disk, against seconds for the migrations."""
     target, template = sql.Identifier(name), sql.Identifier(DATABASE)
     superuser = plan.database_url(postgres.SUPERUSER, "postgres")
     with psycopg.connect(superuser, autocommit=True) as connection:

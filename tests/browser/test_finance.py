@@ -106,7 +106,7 @@ def test_the_box_lights_the_deciding_cell_while_one_types(page: Page, company: C
     expect(page.locator("#rules-it td.is-lit")).to_have_count(2)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (360, True)])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
 def test_the_pages_have_no_barriers_and_fit_the_screen(
     width: int, dark: bool, open_page: OpenPage, company: Company, sessions: Sessions
 ) -> None:

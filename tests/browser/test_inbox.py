@@ -184,7 +184,7 @@ def test_enter_opens_the_request_and_its_panel_decides(
     assert decision_of(sessions, waiting[0]).comment == "Too expensive"
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (360, True)])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
 def test_the_lists_have_no_barriers_and_fit_the_screen(
     width: int,
     dark: bool,
