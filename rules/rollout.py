@@ -1,0 +1,323 @@
+"""A rollout as a machine of states: what comes next, who may push it on, when it goes back. Knows no clock, no Temporal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from rules.errors import BusinessError
+
+
+class State(StrEnum):
+    """Where a rollout stands. BAKE: everybody chosen has it and it is watched, before it becomes the stable one."""
+
+    DRAFT = "draft"
+    GATE = "gate"
+    STEP = "step"
+    BAKE = "bake"
+    PAUSED = "paused"
+    RETURNING = "returning"
+    PROMOTED = "promoted"
+    RETURNED = "returned"
+    ABORTED = "aborted"
+
+
+ENDED: Final = frozenset({State.PROMOTED, State.RETURNED, State.ABORTED})
+#: Here somebody may be on the new one: what breaks a limit leads back at once.
+EXPOSED: Final = frozenset({State.STEP, State.BAKE})
+
+
+class Command(StrEnum):
+    """What people may tell a rollout."""
+
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    ABORT = "abort"
+
+
+class Kind(StrEnum):
+    """What is rolled out."""
+
+    BUILD = "build"
+    FLAG = "flag"
+    POLICY = "policy"
+    PROCESS = "process"
+
+
+class NotNow(BusinessError):
+    """The rollout does not stand where this could be done."""
+
+    status = 409
+
+
+class RolloutHasEnded(BusinessError):
+    """The rollout has ended; nothing moves it any more."""
+
+    status = 409
+
+
+class PromotesOwnRollout(BusinessError):
+    """Who started a rollout does not let it through: another person has to look."""
+
+    status = 403
+
+
+@dataclass(frozen=True)
+class Step:
+    """One raise.
+
+    Attributes:
+        share: percent of the chosen ones, 0 to 100 in steps of 0.1.
+        departments: ids; empty means everyone.
+        min_seconds: stays at least this long.
+        min_samples: requests that the new one has to have served in this step before the next raise.
+        max_seconds: after this long without a verdict it pauses and a person is asked.
+        manual: whether it waits for another person even when every figure is good.
+    """
+
+    share: Decimal
+    departments: tuple[str, ...] = ()
+    min_seconds: int = 300
+    min_samples: int = 52
+    max_seconds: int = 86_400
+    manual: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a rollout is to go.
+
+    Attributes:
+        check_seconds: how often figures are looked at; also what "fresh" is measured by.
+        limits: metric -> the limit that replaces the shipped one, as a share from 0 to 1.
+        native: whether the server's own ramp chooses, by workflow id, instead of the routing rules.
+    """
+
+    steps: tuple[Step, ...]
+    bake_seconds: int = 600
+    check_seconds: int = 30
+    limits: Mapping[str, Decimal] | None = None
+    native: bool = False
+
+
+#: Figures that are older than so many checks are stale.
+FRESH_CHECKS: Final = 10
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a rollout stands and since when.
+
+    Attributes:
+        step: index into the plan's steps.
+        resumes: what a paused rollout goes back to.
+        ends_as: what RETURNING ends in.
+        ready: every condition of this step or of the bake holds; it waits for another person.
+        why: one sentence on why it stands here.
+    """
+
+    state: State
+    since: datetime
+    step: int = 0
+    resumes: State | None = None
+    ends_as: State | None = None
+    ready: bool = False
+    why: str = ""
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether somebody may be on the new one."""
+        return self.state in EXPOSED or (self.state is State.PAUSED and self.resumes in EXPOSED)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen at one check.
+
+    Attributes:
+        gate: how the gate ended; None while it runs, and for what needs none.
+        breaches: one sentence for each metric that failed.
+        hard_stops: one sentence for each reason that needs no statistics.
+        open_points: one sentence for each metric that has not passed yet.
+        samples: requests that the new one has served in this step.
+        newest_at: when the newest figure of the new one was written; None without any.
+    """
+
+    now: datetime
+    gate: bool | None = None
+    gate_detail: str = ""
+    breaches: tuple[str, ...] = ()
+    hard_stops: tuple[str, ...] = ()
+    open_points: tuple[str, ...] = ()
+    samples: int = 0
+    newest_at: datetime | None = None
+
+
+def judge(progress: Progress, plan: Plan, look: Look) -> Progress:
+    """Where the rollout stands after a look; the same object where nothing changes."""
+    if progress.is_exposed and (look.hard_stops or look.breaches):
+        why = " ".join((*look.hard_stops, *look.breaches))
+        return _at(State.RETURNING, look.now, progress, ends_as=State.RETURNED, why=why)
+    match progress.state:
+        case State.GATE if look.gate is True:
+            return _at(State.STEP, look.now, progress, why="The gate was passed.")
+        case State.GATE if look.gate is False:
+            why = f"The gate was not passed: {look.gate_detail}"
+            return _at(State.PAUSED, look.now, progress, resumes=State.GATE, why=why)
+        case State.STEP | State.BAKE:
+            return _hold_or_raise(progress, plan, look)
+        case _:
+            return progress
+
+
+def _hold_or_raise(progress: Progress, plan: Plan, look: Look) -> Progress:
+    lacking = what_is_lacking(progress, plan, look)
+    if lacking:
+        step = plan.steps[progress.step]
+        if look.now - progress.since >= timedelta(seconds=step.max_seconds) and not progress.ready:
+            why = f"No verdict after {step.max_seconds} s: {' '.join(lacking)}"
+            return _at(State.PAUSED, look.now, progress, resumes=progress.state, why=why)
+        return replace(progress, why=" ".join(lacking))
+    if progress.state is State.BAKE:
+        return replace(progress, ready=True, why="Everything holds; another person has to promote it.")
+    if plan.steps[progress.step].manual:
+        return replace(progress, ready=True, why="Everything holds; another person has to let it go on.")
+    return _raised(progress, plan, look.now, "Every figure is good.")
+
+
+def what_is_lacking(progress: Progress, plan: Plan, look: Look) -> tuple[str, ...]:
+    """Why a step cannot be left yet, one sentence each; empty when it can. No data is never good data."""
+    step = plan.steps[progress.step]
+    least = plan.bake_seconds if progress.state is State.BAKE else step.min_seconds
+    lacking = []
+    remaining = least - (look.now - progress.since).total_seconds()
+    if remaining > 0:
+        lacking.append(f"It stays here for {remaining:.0f} s more.")
+    if look.samples < step.min_samples:
+        lacking.append(f"{look.samples} of {step.min_samples} requests have been through it.")
+    oldest = timedelta(seconds=plan.check_seconds * FRESH_CHECKS)
+    if look.newest_at is None:
+        lacking.append("There are no figures yet.")
+    elif look.now - look.newest_at > oldest:
+        age = (look.now - look.newest_at).total_seconds()
+        lacking.append(f"The newest figure is {age:.0f} s old.")
+    return (*lacking, *look.open_points)
+
+
+def _raised(progress: Progress, plan: Plan, now: datetime, why: str) -> Progress:
+    if progress.step + 1 < len(plan.steps):
+        return _at(State.STEP, now, progress, step=progress.step + 1, why=why)
+    return _at(State.BAKE, now, progress, why=why)
+
+
+def _at(state: State, now: datetime, progress: Progress, **changes: Any) -> Progress:
+    blank: dict[str, Any] = {"resumes": None, "ready": False, "why": ""}
+    return replace(progress, state=state, since=now, **(blank | changes))
+
+
+def obey(
+    progress: Progress,
+    plan: Plan,
+    command: Command,
+    *,
+    by: UUID,
+    started_by: UUID | None,
+    why: str,
+    now: datetime,
+) -> Progress:
+    """Where the rollout stands after a person's command.
+
+    Args:
+        by: who gives it.
+        started_by: who started the rollout; None before that.
+
+    Raises:
+        RolloutHasEnded: it has ended.
+        NotNow: it does not stand where this could be done; the message says where it stands.
+        PromotesOwnRollout: promoting is for another person than the one who started it.
+    """
+    if progress.state in ENDED:
+        raise RolloutHasEnded(f"This rollout has ended: it is {progress.state}.")
+    match command:
+        case Command.ABORT:
+            return _aborted(progress, why, now)
+        case Command.PROMOTE:
+            return _promoted(progress, plan, by, started_by, why, now)
+        case Command.START if progress.state is State.DRAFT:
+            return _at(State.GATE, now, progress, why=why)
+        case Command.PAUSE if progress.state in {State.GATE, *EXPOSED}:
+            return _at(State.PAUSED, now, progress, resumes=progress.state, why=why)
+        case Command.RESUME if progress.state is State.PAUSED and progress.resumes is not None:
+            return _at(progress.resumes, now, progress, why=why)
+        case _:
+            raise NotNow(f"This rollout is {progress.state}, so it cannot {command} now.")
+
+
+def _aborted(progress: Progress, why: str, now: datetime) -> Progress:
+    if progress.state is State.RETURNING:
+        return progress
+    if progress.is_exposed:
+        return _at(State.RETURNING, now, progress, ends_as=State.ABORTED, why=why)
+    return _at(State.ABORTED, now, progress, why=why)
+
+
+def _promoted(
+    progress: Progress, plan: Plan, by: UUID, started_by: UUID | None, why: str, now: datetime
+) -> Progress:
+    if not progress.is_exposed:
+        raise NotNow(f"This rollout is {progress.state}, so there is nothing to promote yet.")
+    if by == started_by:
+        raise PromotesOwnRollout("You started this rollout, so another person has to promote it.")
+    stands = progress.resumes if progress.state is State.PAUSED else progress.state
+    if stands is State.BAKE:
+        return _at(State.PROMOTED, now, progress, why=why)
+    return _raised(progress, plan, now, why)
+
+
+def sent_back(progress: Progress, why: str, now: datetime) -> Progress:
+    """Where the rollout stands when a person or a guard has called what it rolls out bad."""
+    if progress.state in ENDED:
+        raise RolloutHasEnded(f"This rollout has ended: it is {progress.state}.")
+    return _at(State.RETURNING, now, progress, ends_as=State.RETURNED, why=why)
+
+
+def changed_by_hand(
+    progress: Progress, plan: Plan, step: Step, why: str, now: datetime
+) -> tuple[Progress, Plan]:
+    """The rollout and its plan after a person set another share: one more step, entered at once.
+
+    Raises:
+        RolloutHasEnded: it has ended.
+        NotNow: nobody may be on the new one yet, or the way back has begun.
+    """
+    if progress.state in ENDED:
+        raise RolloutHasEnded(f"This rollout has ended: it is {progress.state}.")
+    if not progress.is_exposed:
+        raise NotNow(f"This rollout is {progress.state}, so its share cannot be changed now.")
+    steps = (*plan.steps[: progress.step + 1], step)
+    return _at(State.STEP, now, progress, step=len(steps) - 1, why=why), replace(plan, steps=steps)
+
+
+def returned(progress: Progress, now: datetime) -> Progress:
+    """Where the rollout stands when the way back has been carried out."""
+    return _at(progress.ends_as or State.RETURNED, now, progress, why=progress.why)
+
+
+def share_at(progress: Progress, plan: Plan) -> tuple[Decimal, tuple[str, ...]]:
+    """The share in percent and the departments that should have the new one now; empty departments: everyone."""
+    if not progress.is_exposed:
+        return Decimal(100 if progress.state is State.PROMOTED else 0), ()
+    step = plan.steps[progress.step]
+    return step.share, step.departments
+
+
+def default_steps(share: Decimal, departments: Sequence[str]) -> tuple[Step, ...]:
+    """The one step of a rollout that was asked for as a share of some departments."""
+    return (Step(share, tuple(departments), manual=True),)
