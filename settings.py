@@ -143,9 +143,6 @@ class Settings:
     build_id: str
     """BUILD_ID: which build of the code this process runs; default `dev`."""
 
-    deployment_name: str
-    """DEPLOYMENT_NAME: the worker deployment its builds belong to; default `vistobueno-approvals`."""
-
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Settings:
         """Read and judge everything at once.
@@ -212,7 +209,6 @@ class _Reader:
             trusted_proxies=need("TRUSTED_PROXIES", _proxies, "0"),
             demo_logins_file=self.may("VISTOBUENO_DEMO_LOGINS", Path),
             build_id=need("BUILD_ID", _build_id, "dev"),
-            deployment_name=need("DEPLOYMENT_NAME", _build_id, "vistobueno-approvals"),
         )
         if settings.temporal_api_key and settings.temporal_tls is False:
             self.problems.append("TEMPORAL_TLS: must not be off where TEMPORAL_API_KEY is set")

@@ -10,25 +10,29 @@ import signal
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import registry as activity_registry
 from activities.notification import Teller
 from activities.registry import Means
 from activities.relay import NotificationRelay, OutboxRelay
-from gateways import temporal
+from gateways import temporal, temporal_builds
 from gateways.amazon import AmazonBusiness
 from gateways.amazon_account import account_of
 from gateways.chat import Chat
 from gateways.mail import Mailer
 from rules import messages
+from rules.build import HEARTBEAT, check_build_id
+from rules.errors import Invalid
 from settings import Settings
 from storage import flag_copy, notification, outbox
 from storage.bell import Bell
@@ -44,6 +48,8 @@ THREADS = 16
 CACHED_WORKFLOWS = 1500
 #: A message that no ring announced waits at most this long.
 SWEEP_SECONDS = 1.0
+#: How often the builds are looked after.
+BUILDS_SECONDS = 2.0
 #: Side by side, so that a slow start of one batch holds no other message up.
 RELAYS = 2
 #: Longer than one vendor call may take.
@@ -52,7 +58,7 @@ GRACE = timedelta(seconds=45)
 
 async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
     """Serve approvals until told to stop; then finish what has begun."""
-    engine = make_engine(settings.database_url, THREADS, f"approvals/{settings.build_id}")
+    engine = make_engine(settings.database_url, THREADS, f"approvals/{settings.build_id or 'unversioned'}")
     flags = FlagCopy(settings.redis_url).start()
     means = Means(
         sessions=make_sessions(engine),
@@ -72,6 +78,7 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
             activities=activity_registry.approvals(means),
             activity_executor=threads,
             workflow_runner=workflow_registry.fast(),
+            deployment_config=_version(settings.build_id),
             max_cached_workflows=CACHED_WORKFLOWS,
             max_concurrent_activities=THREADS,
             max_concurrent_local_activities=THREADS,
@@ -86,12 +93,28 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
     engine.dispose()
 
 
+def _version(build_id: str) -> WorkerDeploymentConfig | None:
+    """What makes this worker one build of the deployment; None serves without versions.
+
+    The behaviour stands here and not on the workflow's class: a class that names one hangs for ever on a worker
+    without versions.
+    """
+    if not build_id:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(messages.APPROVALS_DEPLOYMENT, build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
+
+
 async def run_control(settings: Settings, stop: asyncio.Event) -> None:
     """Carry messages out until told to stop."""
     engine = make_engine(settings.database_url, 4, f"control/{settings.build_id}")
     sessions = make_sessions(engine)
     bell = Bell(settings.database_url, [outbox.CHANNEL, notification.CHANNEL])
-    relay = OutboxRelay(sessions, _Connection(settings).client, flag_copy.connect(settings.redis_url))
+    connect = _Connection(settings).client
+    relay = OutboxRelay(sessions, connect, flag_copy.connect(settings.redis_url))
     delivery = NotificationRelay(
         sessions,
         Mailer(settings.smtp_url, settings.mail_from),
@@ -108,6 +131,7 @@ async def run_control(settings: Settings, stop: asyncio.Event) -> None:
             _sweep(delivery.carry_over, partial(bell.wait, notification.CHANNEL, SWEEP_SECONDS)),
             # Redis may come back empty at any time; whoever reads it must not wait for the next change.
             _sweep(partial(_seed_flags, relay), partial(asyncio.sleep, SWEEP_SECONDS)),
+            _begin_versions(connect, settings.build_id),
         )
     ]
     log.info("control worker is ready", extra={"build": settings.build_id})
@@ -139,6 +163,17 @@ async def _until(stop: asyncio.Event) -> None:
 async def _seed_flags(relay: OutboxRelay) -> int:
     await asyncio.to_thread(relay.spread_flags)
     return 0
+
+
+async def _begin_versions(connect: Callable[[], Awaitable[Client]], preferred: str) -> None:
+    """Make the first build current that ever comes: before, nothing would run. Goes on for ever."""
+    while True:
+        route = None
+        try:
+            route = await temporal_builds.ensure_first_current(await connect(), preferred)
+        except (RuntimeError, temporal.RPCError, temporal_builds.RouteRefused) as error:
+            log.warning("the builds cannot be looked after", extra={"error": str(error)[:200]})
+        await asyncio.sleep(BUILDS_SECONDS if route and route.had_current else BUILDS_SECONDS / 10)
 
 
 class _Connection:
@@ -194,17 +229,28 @@ def main() -> None:
     """Read the command line and the settings, then serve until a signal comes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=sorted(ROLES))
-    role = parser.parse_args().role
+    parser.add_argument("--build", help="which build of the code this is; empty: without versions")
+    given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     Runtime.set_default(
         Runtime(
             telemetry=TelemetryConfig(
                 logging=LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
-            )
+            ),
+            worker_heartbeat_interval=HEARTBEAT,
         )
     )
     settings = Settings.or_exit(os.environ)
-    asyncio.run(_main(role, settings))
+    if given.build is not None:
+        settings = replace(settings, build_id=_build_id(given.build, parser))
+    asyncio.run(_main(given.role, settings))
+
+
+def _build_id(text: str, parser: argparse.ArgumentParser) -> str:
+    try:
+        return check_build_id(text) if text else ""
+    except Invalid as refusal:
+        parser.error(f"--build: {refusal.message}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Final
 
 APPROVALS_QUEUE: Final = "approvals"
 CONTROL_QUEUE: Final = "control"
+#: The worker deployment that all builds of the approvals worker belong to.
+APPROVALS_DEPLOYMENT: Final = "approvals"
 PURCHASE_APPROVAL: Final = "PurchaseApproval"
 SIGNAL_DECISION: Final = "approval_decision"
 SIGNAL_WITHDRAW: Final = "withdraw"

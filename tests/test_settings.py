@@ -49,7 +49,7 @@ def test_a_complete_production_environment_is_read() -> None:
     assert settings.vendor_token_url == "https://vendor.example/auth/o2/token"
     assert settings.vendor_hosts == ("amazon.es", "amazon.com")
     assert settings.price_tolerance_percent == Decimal(5)
-    assert (settings.build_id, settings.deployment_name) == ("dev", "vistobueno-approvals")
+    assert settings.build_id == "dev"
     assert settings.temporal_tls is False
     assert settings.slack_webhook_url is None
 
