@@ -116,6 +116,7 @@ async def describe(client: Client, timeout: timedelta = CALL_SECONDS) -> Deploym
     try:
         answer = await client.workflow_service.describe_worker_deployment(
             DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=APPROVALS_DEPLOYMENT),
+            retry=True,  # the server takes few of these a second, and says so
             timeout=timeout,
         )
     except RPCError as error:

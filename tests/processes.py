@@ -27,8 +27,11 @@ PATIENCE_SECONDS: Final = 30.0
 class Program:
     """One program under a name; it can be started again after its end, on the same command and environment."""
 
-    def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], room: Room) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], room: Room, code: Path = ROOT
+    ) -> None:
         self.name = name
+        self._code = code
         self._command = list(command)
         self._env = dict(env)
         self._room = room
@@ -44,7 +47,7 @@ class Program:
             self._said.clear()
         self._keeper = subprocess.Popen(
             [*command, *self._command],
-            cwd=ROOT,
+            cwd=self._code,
             env={**self._env, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

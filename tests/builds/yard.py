@@ -1,0 +1,137 @@
+"""The yard on which builds are tried: starts them as processes, with the code as it is or changed on the way."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from temporalio.client import Client
+
+from gateways import temporal_builds
+from gateways.temporal_builds import Deployment
+from local.room import Room
+from rules.build import BuildState
+from rules.request import Status
+from storage.request import RequestRow
+from tests.loop import ThreadRunner
+from tests.processes import PATIENCE_SECONDS, ROOT, Program
+from tests.workflows.desk import Desk
+
+T = TypeVar("T")
+
+#: What a worker needs of the repository.
+CODE: Final = ("activities", "gateways", "local", "rules", "storage", "workflows", "settings.py", "worker.py")
+#: The server takes few questions about a deployment a second.
+LOOK_SECONDS: Final = 0.2
+
+
+class Yard:
+    """The control worker and any number of builds, each a process that a test may kill."""
+
+    def __init__(
+        self, environment: Mapping[str, str], desk: Desk, runner: ThreadRunner, folder: Path
+    ) -> None:
+        self.desk = desk
+        self.folder = folder
+        self._environment = dict(environment)
+        self._runner = runner
+        self._room = Room(folder / "room")
+        self._owner = self._room.become_owner()
+        self.programs: dict[str, Program] = {}
+
+    @property
+    def client(self) -> Client:
+        """The client of the test's namespace."""
+        return self.desk.client
+
+    def run(self, work: Awaitable[T]) -> T:
+        """The result of a coroutine, in the loop of the test."""
+
+        async def awaiting() -> T:
+            return await work
+
+        return self._runner.run(awaiting())
+
+    # Processes
+
+    def start_control(self) -> Program:
+        """Start the control worker and wait until it serves."""
+        return self._start("control", ["control"], "control worker is ready", ROOT)
+
+    def start_build(self, build_id: str, code: Path = ROOT) -> Program:
+        """Start a build and wait until it serves.
+
+        Args:
+            code: the folder of its code; see `changed_code`.
+        """
+        words = "approvals worker is ready"
+        return self._start(build_id, ["approvals", "--build", build_id], words, code)
+
+    def _start(self, name: str, arguments: list[str], ready: str, code: Path) -> Program:
+        command = [sys.executable, "worker.py", *arguments]
+        program = self.programs[name] = Program(name, command, self._environment, self._room, code)
+        program.start()
+        program.wait_for_words(ready)
+        return program
+
+    def changed_code(self, name: str, path: str, *changes: tuple[str, str]) -> Path:
+        """A copy of the code in which these texts of one file stand changed; each must be there once."""
+        folder = self.folder / name
+        for each in CODE:
+            source = ROOT / each
+            if source.is_dir():
+                shutil.copytree(source, folder / each, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / each)
+        file = folder / path
+        text = file.read_text()
+        for before, after in changes:
+            assert text.count(before) == 1, f"{before!r} stands {text.count(before)} times in {path}"
+            text = text.replace(before, after)
+        file.write_text(text)
+        return folder
+
+    def close(self) -> None:
+        """End all processes."""
+        for program in self.programs.values():
+            program.ask_to_end()
+        for program in self.programs.values():
+            program.end()
+
+    # Looking
+
+    def until(self, look: Callable[[], T], is_there: Callable[[T], Any] = bool) -> T:
+        """Look again and again until it is there; raises AssertionError with the last sight after long enough."""
+        pause, ends_at = threading.Event(), time.monotonic() + PATIENCE_SECONDS
+        while not is_there(found := look()):
+            if time.monotonic() > ends_at:
+                said = "\n".join(f"{name}: {each.words[-1500:]}" for name, each in self.programs.items())
+                raise AssertionError(f"after {PATIENCE_SECONDS:g} s it is still {found}\n{said}")
+            pause.wait(LOOK_SECONDS)
+        return found
+
+    def deployment(self) -> Deployment:
+        """Builds and route as the server tells them."""
+        return self.run(temporal_builds.describe(self.client))
+
+    def await_current(self, build_id: str) -> Deployment:
+        """Wait until a build is current."""
+        return self.until(self.deployment, lambda found: found.route.current == build_id)
+
+    def await_build(self, build_id: str, *states: BuildState) -> Deployment:
+        """Wait until the server knows a build, in one of these states if any are named."""
+        return self.until(
+            self.deployment,
+            lambda found: any(
+                each.build_id == build_id and (not states or each.state in states) for each in found.builds
+            ),
+        )
+
+    def await_status(self, row: RequestRow, *statuses: Status) -> RequestRow:
+        """Wait until a request stands in one of these states."""
+        return self.until(lambda: self.desk.look(row), lambda found: found.status in statuses)
