@@ -34,17 +34,20 @@ class Interval:
     high: float
 
 
-def wilson(part: int, whole: int) -> Interval:
+def wilson(part: int, whole: int, z: float = _Z) -> Interval:
     """The 95 % score interval of Wilson (1927) for a share, without continuity correction.
+
+    Args:
+        z: how many standard errors wide to each side, where it is to be another than 95 %.
 
     Raises:
         ValueError: unless 0 <= part <= whole and whole > 0.
     """
     if not 0 <= part <= whole or whole == 0:
         raise ValueError(f"{part} of {whole} is no share")
-    share, square = part / whole, _Z * _Z
+    share, square = part / whole, z * z
     middle = share + square / (2 * whole)
-    spread = _Z * math.sqrt(share * (1 - share) / whole + square / (4 * whole * whole))
+    spread = z * math.sqrt(share * (1 - share) / whole + square / (4 * whole * whole))
     scale = 1 + square / whole
     return Interval(max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale))
 
