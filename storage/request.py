@@ -30,7 +30,7 @@ from rules.request import (
     format_number,
 )
 from rules.review import REJECTION_WINDOW, History
-from storage import audit, outbox
+from storage import audit, build, outbox, route
 from storage.audit import Actor
 from storage.database import MONEY, Base, new_id, now
 from storage.person import PersonRow
@@ -136,7 +136,7 @@ class SubmissionRow(Base):
 
 
 def submit(session: Session, draft: Draft, requester: PersonRow, key: str, payload_hash: str) -> RequestRow:
-    """Write a request, its audit entry and the message that starts its workflow.
+    """Write a request, its audit entry, where it goes, and the message that starts its workflow.
 
     The same key by the same person gives the request of the first submit and writes nothing.
 
@@ -168,6 +168,7 @@ def submit(session: Session, draft: Draft, requester: PersonRow, key: str, paylo
         asin=row.asin,
         content_hash=row.content_hash,
     )
+    route.choose(session, row.id, requester, row.total, build.live_builds)
     outbox.put(session, Kind.START_APPROVAL, row.id, asdict(_purchase_input(row, requester)))
     return row
 
