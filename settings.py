@@ -143,6 +143,12 @@ class Settings:
     build_id: str
     """BUILD_ID: which build of the code this process runs; default `dev`."""
 
+    build_commit: str
+    """BUILD_COMMIT: optional; the commit that this build was made from, shown beside it."""
+
+    build_note: str
+    """BUILD_NOTE: optional; one line on what is new in this build, shown beside it."""
+
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Settings:
         """Read and judge everything at once.
@@ -209,6 +215,8 @@ class _Reader:
             trusted_proxies=need("TRUSTED_PROXIES", _proxies, "0"),
             demo_logins_file=self.may("VISTOBUENO_DEMO_LOGINS", Path),
             build_id=need("BUILD_ID", _build_id, "dev"),
+            build_commit=need("BUILD_COMMIT", _line, ""),
+            build_note=need("BUILD_NOTE", _line, ""),
         )
         if settings.temporal_api_key and settings.temporal_tls is False:
             self.problems.append("TEMPORAL_TLS: must not be off where TEMPORAL_API_KEY is set")
@@ -395,6 +403,12 @@ def _percent(text: str) -> Decimal:
     if not value.is_finite() or not 0 <= value <= 100:
         raise ValueError(f"must be from 0 to 100, not {text!r}")
     return value
+
+
+def _line(text: str) -> str:
+    if len(text) > 200 or not text.isprintable():
+        raise ValueError("must be one line of at most 200 characters")
+    return text
 
 
 def _build_id(text: str) -> str:

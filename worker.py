@@ -16,12 +16,14 @@ from functools import partial
 
 import redis
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import registry as activity_registry
+from activities.build import BuildWatch
 from activities.notification import Teller
 from activities.registry import Means
 from activities.relay import NotificationRelay, OutboxRelay
@@ -34,6 +36,7 @@ from rules import messages
 from rules.build import HEARTBEAT, check_build_id
 from rules.errors import Invalid
 from settings import Settings
+from storage import build as builds
 from storage import flag_copy, notification, outbox
 from storage.bell import Bell
 from storage.database import make_engine, make_sessions
@@ -86,9 +89,11 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
             max_concurrent_activity_task_polls=8,
             graceful_shutdown_timeout=GRACE,
         )
+        announcing = asyncio.create_task(_announce(means.sessions, settings))
         async with worker:
             log.info("approvals worker is ready", extra={"build": settings.build_id})
             await stop.wait()
+        announcing.cancel()
     flags.stop()
     engine.dispose()
 
@@ -106,6 +111,23 @@ def _version(build_id: str) -> WorkerDeploymentConfig | None:
         use_worker_versioning=True,
         default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )
+
+
+async def _announce(sessions: sessionmaker[Session], settings: Settings) -> None:
+    """Write down what code this build is: the server keeps no such note. Tried until Postgres is there."""
+
+    def write() -> None:
+        with sessions.begin() as session:
+            builds.announce(session, settings.build_id, settings.build_commit, settings.build_note)
+
+    written = not settings.build_id
+    while not written:
+        try:
+            await asyncio.to_thread(write)
+            written = True
+        except SQLAlchemyError as error:
+            log.warning("a store is away", extra={"error": type(error).__name__})
+            await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def run_control(settings: Settings, stop: asyncio.Event) -> None:
@@ -131,7 +153,7 @@ async def run_control(settings: Settings, stop: asyncio.Event) -> None:
             _sweep(delivery.carry_over, partial(bell.wait, notification.CHANNEL, SWEEP_SECONDS)),
             # Redis may come back empty at any time; whoever reads it must not wait for the next change.
             _sweep(partial(_seed_flags, relay), partial(asyncio.sleep, SWEEP_SECONDS)),
-            _begin_versions(connect, settings.build_id),
+            _watch_builds(BuildWatch(sessions, connect, settings.build_id)),
         )
     ]
     log.info("control worker is ready", extra={"build": settings.build_id})
@@ -165,15 +187,18 @@ async def _seed_flags(relay: OutboxRelay) -> int:
     return 0
 
 
-async def _begin_versions(connect: Callable[[], Awaitable[Client]], preferred: str) -> None:
-    """Make the first build current that ever comes: before, nothing would run. Goes on for ever."""
+async def _watch_builds(watch: BuildWatch) -> None:
+    """Keep Postgres told of the builds; in a hurry before the first is current, as nothing runs till then."""
     while True:
-        route = None
+        pause = BUILDS_SECONDS
         try:
-            route = await temporal_builds.ensure_first_current(await connect(), preferred)
-        except (RuntimeError, temporal.RPCError, temporal_builds.RouteRefused) as error:
-            log.warning("the builds cannot be looked after", extra={"error": str(error)[:200]})
-        await asyncio.sleep(BUILDS_SECONDS if route and route.had_current else BUILDS_SECONDS / 10)
+            deployment = await watch.look()
+            pause = BUILDS_SECONDS if deployment.route.had_current else BUILDS_SECONDS / 10
+        except (RuntimeError, TimeoutError, temporal.RPCError, temporal_builds.RouteRefused) as error:
+            log.warning("the builds cannot be looked at", extra={"error": str(error)[:200]})
+        except SQLAlchemyError as error:
+            log.warning("a store is away", extra={"error": type(error).__name__})
+        await asyncio.sleep(pause)
 
 
 class _Connection:

@@ -10,9 +10,11 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import (
+    PinnedVersioningOverride,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
+    WorkerDeploymentVersion,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
@@ -24,6 +26,7 @@ from rules.messages import PurchaseInput
 from settings import Settings
 
 __all__ = [
+    "NoSuchBuild",
     "NoSuchRun",
     "RPCError",
     "WorkflowFailureError",
@@ -49,6 +52,10 @@ _TYPES: Final[dict[str, IndexedValueType.ValueType]] = {
 
 #: A call that takes longer than this is given up; the outbox keeps the message.
 CALL_SECONDS: Final = timedelta(seconds=5)
+
+
+class NoSuchBuild(Exception):
+    """The build that a run should be held on has never asked for work, or the server has forgotten it."""
 
 
 class NoSuchRun(Exception):
@@ -83,10 +90,18 @@ async def ensure_search_attributes(client: Client) -> None:
         await service.add_search_attributes(request)
 
 
-async def start_approval(client: Client, workflow_id: str, given: PurchaseInput) -> None:
+async def start_approval(
+    client: Client, workflow_id: str, given: PurchaseInput, build_id: str | None = None
+) -> None:
     """Start the one workflow of a request; an already started or ended one counts as started.
 
+    Args:
+        build_id: hold the run on this build until it is released; None lets it go wherever new work goes.
+            The override stays: one that is spent with the first task would send an auto-upgrading run back
+            to the current build with its second.
+
     Raises:
+        NoSuchBuild: nothing was started.
         RPCError: the server could not take it; nothing says whether it did.
     """
     attributes = TypedSearchAttributes(
@@ -110,9 +125,20 @@ async def start_approval(client: Client, workflow_id: str, given: PurchaseInput)
             static_summary=f"{given.number} {given.title}"[:200],
             static_details=f"{given.requester_name} asks for {given.title} ({given.amount} {given.currency})",
             rpc_timeout=CALL_SECONDS,
+            versioning_override=_held_on(build_id),
         )
     except WorkflowAlreadyStartedError:
         return
+    except RPCError as error:
+        if build_id is not None and error.status is RPCStatusCode.FAILED_PRECONDITION:
+            raise NoSuchBuild(build_id) from error
+        raise
+
+
+def _held_on(build_id: str | None) -> PinnedVersioningOverride | None:
+    if build_id is None:
+        return None
+    return PinnedVersioningOverride(WorkerDeploymentVersion(messages.APPROVALS_DEPLOYMENT, build_id))
 
 
 async def signal(client: Client, workflow_id: str, name: str, given: Any) -> None:

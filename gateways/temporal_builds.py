@@ -91,6 +91,7 @@ class Build:
     first_seen_at: datetime
     current_since: datetime | None
     ramping_since: datetime | None
+    last_current_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,12 @@ class Deployment:
             if each.build_id == build_id:
                 return each
         raise UnknownBuild(f"There is no build {build_id!r}.")
+
+    def current_before(self, build_id: str) -> str | None:
+        """The build that was current last, before or beside this one; None where there was none."""
+        earlier = [each for each in self.builds if each.build_id != build_id and each.last_current_at]
+        last = max(earlier, key=lambda each: each.last_current_at or each.first_seen_at, default=None)
+        return last.build_id if last else None
 
 
 NOTHING: Final = Deployment(Route(None, None, Decimal(0), 0, b"", had_current=False), ())
@@ -135,6 +142,7 @@ def _build(summary: WorkerDeploymentInfo.WorkerDeploymentVersionSummary) -> Buil
         first_seen_at=_time(summary.create_time) or datetime.fromtimestamp(0, UTC),
         current_since=_time(summary.current_since_time),
         ramping_since=_time(summary.ramping_since_time),
+        last_current_at=_time(summary.last_current_time),
     )
 
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
-from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
 from temporalio.api.taskqueue.v1 import TaskQueue, TaskQueueVersioningInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
@@ -132,7 +132,7 @@ async def await_route(client: Client, wanted: QueueRoute, within_seconds: float 
 
 
 async def heartbeats(client: Client, timeout: timedelta = CALL_SECONDS) -> dict[str, Mapping[str, datetime]]:
-    """Build id -> worker -> its last heartbeat by its own clock, of those that serve approvals.
+    """Build id -> worker -> its last heartbeat by its own clock, of those that ask both queues for approvals.
 
     Empty where the server keeps no heartbeats. Raises RPCError.
     """
@@ -148,6 +148,9 @@ async def heartbeats(client: Client, timeout: timedelta = CALL_SECONDS) -> dict[
     for each in answer.workers_info:
         beat = each.worker_heartbeat
         version = beat.deployment_version
+        asks = beat.workflow_poller_info.current_pollers and beat.activity_poller_info.current_pollers
+        if beat.status != WorkerStatus.WORKER_STATUS_RUNNING or not asks:
+            continue
         if version.deployment_name == APPROVALS_DEPLOYMENT and beat.task_queue == APPROVALS_QUEUE:
             workers = found.setdefault(version.build_id, {})
             workers[beat.worker_instance_key] = beat.heartbeat_time.ToDatetime(UTC)

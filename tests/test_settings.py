@@ -127,6 +127,7 @@ def test_an_empty_variable_counts_as_missing() -> None:
         ("WEB_PORT", "0", "must be a port from 1 to 65535, not '0'"),
         ("WEB_PORT", "²", "must be a port from 1 to 65535, not '²'"),
         ("TRUSTED_PROXIES", "all", "must be a number from 0 to 9, not 'all'"),
+        ("BUILD_NOTE", "two\nlines", "must be one line of at most 200 characters"),
         ("BUILD_ID", "1.2", "must be 1 to 63 letters, digits, - or _, not '1.2'"),
         ("SLACK_WEBHOOK_URL", "hooks", "must start with http:// or https://"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -12,11 +13,12 @@ from typing import Any, Final, TypeVar
 
 from temporalio.client import Client
 
-from gateways import temporal_builds
+from gateways import temporal, temporal_builds
 from gateways.temporal_builds import Deployment
 from local.room import Room
 from rules.build import BuildState
-from rules.request import Status
+from rules.messages import PurchaseInput
+from rules.request import Status, workflow_id
 from storage.request import RequestRow
 from tests.loop import ThreadRunner
 from tests.processes import PATIENCE_SECONDS, ROOT, Program
@@ -63,18 +65,19 @@ class Yard:
         """Start the control worker and wait until it serves."""
         return self._start("control", ["control"], "control worker is ready", ROOT)
 
-    def start_build(self, build_id: str, code: Path = ROOT) -> Program:
+    def start_build(self, build_id: str, code: Path = ROOT, note: str = "") -> Program:
         """Start a build and wait until it serves.
 
         Args:
             code: the folder of its code; see `changed_code`.
         """
         words = "approvals worker is ready"
-        return self._start(build_id, ["approvals", "--build", build_id], words, code)
+        return self._start(build_id, ["approvals", "--build", build_id], words, code, note)
 
-    def _start(self, name: str, arguments: list[str], ready: str, code: Path) -> Program:
+    def _start(self, name: str, arguments: list[str], ready: str, code: Path, note: str = "") -> Program:
         command = [sys.executable, "worker.py", *arguments]
-        program = self.programs[name] = Program(name, command, self._environment, self._room, code)
+        environment = {**self._environment, "BUILD_NOTE": note}
+        program = self.programs[name] = Program(name, command, environment, self._room, code)
         program.start()
         program.wait_for_words(ready)
         return program
@@ -102,6 +105,37 @@ class Yard:
             program.ask_to_end()
         for program in self.programs.values():
             program.end()
+
+    # Requests
+
+    def submit(self, *, dear: bool = False, held_on: str | None = None) -> RequestRow:
+        """Submit a request of Ana's, as the page does, and let it be carried over.
+
+        Args:
+            dear: the review leaves it to her manager.
+            held_on: start its run on this build, past the rules of routing.
+        """
+        desk = self.desk
+        article = desk.article(dearer_than=500, cheaper_than=2500) if dear else desk.article()
+        if held_on is None:
+            return desk.submit(article)
+        self.programs["control"].send(signal.SIGSTOP)  # else it would be faster than we are
+        try:
+            row = desk.submit(article)
+            given = PurchaseInput(
+                str(row.id),
+                row.number,
+                row.department_id,
+                str(row.requester_id),
+                "Ana",
+                row.title,
+                "1",
+                "EUR",
+            )
+            self.run(temporal.start_approval(self.client, workflow_id(row.id), given, held_on))
+        finally:
+            self.programs["control"].send(signal.SIGCONT)
+        return row
 
     # Looking
 
