@@ -43,9 +43,14 @@ ENOUGH_BYTES: Final = 2_000_000_000
 SECRET_KEY: Final = "a key that only tests use, and long enough"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests that stop servers can still run side by side, if each process has its own."""
+    parser.addoption("--own-servers", action="store_true", help="servers for each test process, none shared")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Open the session's room, in its first process only; its servers live as long as that process holds it."""
-    if hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput") and not config.getoption("--own-servers"):
         return
     folder = Path(tempfile.mkdtemp(prefix="vistobueno-tests-", dir=_memory()))
     folder.chmod(0o711)  # Postgres may run as another user, who must get through

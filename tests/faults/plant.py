@@ -247,13 +247,22 @@ class Plant:
                 raise
 
     def await_work(self, entries: int) -> None:
-        """Wait until so many more entries stand in the audit trail than now: a measure of work, not of time."""
-        goal = self._last_entry() + entries
-        self._await(self._last_entry, lambda seq: seq >= goal, every_seconds=0.02)
+        """Wait until so many more entries stand in the audit trail than now, or nothing is left to do.
 
-    def _last_entry(self) -> int:
+        A measure of work, not of time.
+        """
+        goal = self._last_entry_and_open()[0] + entries
+        self._await(
+            self._last_entry_and_open, lambda found: found[0] >= goal or found[1] == 0, every_seconds=0.02
+        )
+
+    def _last_entry_and_open(self) -> tuple[int, int]:
+        """The number of the newest audit entry, and how many requests have not ended."""
+        newest = select(func.max(AuditRow.seq)).scalar_subquery()
+        still_open = select(func.count()).where(RequestRow.status.not_in(ENDED)).scalar_subquery()
         with self.sessions.begin() as session:
-            return session.scalar(select(func.max(AuditRow.seq))) or 0
+            seq, count = session.execute(select(newest, still_open)).one()
+        return seq or 0, count
 
     @staticmethod
     def _await(
