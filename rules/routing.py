@@ -69,7 +69,7 @@ class Route:
 
     Attributes:
         build: None for the current one.
-        rule_id: the rule that spoke, also where its build had no live poller or the subject was excluded.
+        rule_id: the rule that spoke, also where its build had no live poller; for who is excluded the exclusion.
         bucket: what was drawn, from 0 to 99,999; None where nothing was.
         why: the reason as people read it.
         revision: of the rules that were read.
@@ -106,6 +106,7 @@ class Trial:
 
     Attributes:
         arms: where those go that it takes; empty where it takes none.
+        exclusion: what keeps the subject out, where it would have been matched.
     """
 
     rule: Rule
@@ -113,6 +114,7 @@ class Trial:
     why: str
     bucket: int | None = None
     arms: tuple[Arm, ...] = ()
+    exclusion: Rule | None = None
 
 
 def bucket_of(salt: str, unit: Unit | str, unit_id: str) -> int:
@@ -147,10 +149,10 @@ def decide(subject: Subject, rule_set: RuleSet, live_builds: Collection[str], no
     for trial in trials(subject, rule_set, live_builds, now):
         if trial.arms:
             return _route(trial, trial.arms[0], rule_set.revision)
-        if trial.verdict is Verdict.EXCLUDED:
-            excluded = excluded or trial
-    if excluded is not None:
-        return Route(None, None, excluded.rule.id, None, Reason.EXCLUDED, excluded.why, rule_set.revision)
+        excluded = excluded or (trial if trial.exclusion else None)
+    if excluded is not None and excluded.exclusion is not None:
+        rule_id = excluded.exclusion.id
+        return Route(None, None, rule_id, None, Reason.EXCLUDED, excluded.why, rule_set.revision)
     reason, why = Reason.DEFAULT, "No routing rule takes this request."
     if rule_set.frozen:
         reason, why = Reason.FROZEN, "Routing is frozen: every request goes to the current build."
@@ -179,7 +181,7 @@ def trials(
     going_on = _GoingOn()
     for rule in (rule for rule in ordered if rule.kind is Kind.ROUTE):
         refusal = _refusal(rule, subject, rule_set.mode, exclusions, now)
-        trial = Trial(rule, *refusal) if refusal else _draw(rule, subject, live_builds, going_on)
+        trial = refusal or _draw(rule, subject, live_builds, going_on)
         yield trial
         if trial.arms and (trial.bucket is not None or not going_on.part):
             return
@@ -208,18 +210,18 @@ class _GoingOn:
 
 def _refusal(
     rule: Rule, subject: Subject, mode: Mode, exclusions: Collection[Rule], now: datetime
-) -> tuple[Verdict, str] | None:
+) -> Trial | None:
     if not rule.enabled:
-        return Verdict.OFF, "The rule is off."
+        return Trial(rule, Verdict.OFF, "The rule is off.")
     if mode is Mode.NATIVE and rule.builds:
-        return Verdict.NATIVE, "The server's own ramp chooses builds now, so the rule rests."
+        return Trial(rule, Verdict.NATIVE, "The server's own ramp chooses builds now, so the rule rests.")
     if not rule.window.is_open(now):
-        return Verdict.CLOSED, f"Its time is {rule.window.say()}."
+        return Trial(rule, Verdict.CLOSED, f"Its time is {rule.window.say()}.")
     if not _is_for(rule, subject):
-        return Verdict.OTHERS, "It is for others."
-    for exclusion in exclusions:
-        if exclusion.build is None or exclusion.build in rule.builds:
-            return Verdict.EXCLUDED, f"Kept out by the exclusion “{exclusion.name}”."
+        return Trial(rule, Verdict.OTHERS, "It is for others.")
+    for each in exclusions:
+        if each.build is None or each.build in rule.builds:
+            return Trial(rule, Verdict.EXCLUDED, f"Kept out by the exclusion “{each.name}”.", exclusion=each)
     return None
 
 
