@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import redis
@@ -20,7 +21,7 @@ from rules.messages import DecisionSignal, PurchaseInput, SettledSignal, Withdra
 from rules.notification import Channel
 from rules.outbox import Kind
 from rules.request import workflow_id
-from storage import audit, flag, flag_copy, notification, outbox, person
+from storage import audit, flag, flag_spread, flag_use, notification, outbox, person
 from storage.audit import SYSTEM
 from storage.notification import NotificationRow
 from storage.outbox import OutboxRow
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: So many messages leave side by side; Temporal takes starts faster together than one by one.
 BATCH = 10
+#: How often it is noted which flags were read.
+COUNT_READS_SECONDS = 30.0
 
 Connect = Callable[[], Awaitable[Client]]
 
@@ -40,6 +43,7 @@ class OutboxRelay:
     sessions: sessionmaker[Session]
     connect: Connect
     redis_client: redis.Redis
+    _counted_at: float = field(default=float("-inf"), init=False)
 
     async def carry_over(self) -> int:
         """One batch: claim, carry side by side, mark. Returns how many rows were claimed."""
@@ -71,9 +75,20 @@ class OutboxRelay:
 
     def spread_flags(self) -> None:
         """Publish the flags as they are now; raises redis.RedisError where Redis does not answer."""
+        flag_spread.spread(self.redis_client, self._read_flags)
+        if time.monotonic() - self._counted_at > COUNT_READS_SECONDS:
+            self.count_reads()
+
+    def _read_flags(self) -> flag.Snapshot:
         with self.sessions.begin() as session:
-            snapshot = flag.read_truth(session)
-        flag_copy.publish(self.redis_client, snapshot)
+            return flag.read_truth(session)
+
+    def count_reads(self) -> None:
+        """Keep in Postgres which flags were read of late; raises redis.RedisError."""
+        keys = flag_spread.collect_reads(self.redis_client)
+        with self.sessions.begin() as session:
+            flag_use.note_reads(session, keys)
+        self._counted_at = time.monotonic()
 
 
 def _request_id(row: OutboxRow) -> UUID:

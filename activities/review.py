@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from rules.decision import Why
-from rules.flag import AUTOMATED_REVIEW, Reading, read_flag
+from rules.flag import AUTOMATED_REVIEW, REVIEW_STRICTNESS, Reading
 from rules.messages import RequestStep, ReviewStepResult
 from rules.request import Status
 from rules.review import History, ReviewInput, review_content
+from rules.strictness import STRICTNESS, Strictness
 from storage import audit, flag, policy
 from storage import request as requests
 from storage import review as reviews
@@ -42,7 +43,7 @@ class ReviewActivities:
             earlier = reviews.of_request(session, request_id)
             if earlier is not None or Status(row.status) is not Status.IN_REVIEW:
                 return _told_before(row, earlier)
-            reading = self._read_flag(session, row)
+            reading, strictness = self._read_flags(session, row)
             if not reading.on:
                 audit.record(
                     session, SYSTEM, "review.skipped", row.id, flag=reading.reason, revision=reading.revision
@@ -50,22 +51,21 @@ class ReviewActivities:
                 return ReviewStepResult(
                     row.status, Why.REVIEW_IS_OFF.value, "The automated review is switched off here."
                 )
-            return _review(session, row, reading)
+            return _review(session, row, reading, strictness)
 
-    def _read_flag(self, session: Session, row: RequestRow) -> Reading:
+    def _read_flags(self, session: Session, row: RequestRow) -> tuple[Reading, Strictness]:
         """The truth as of this transaction; a process that is cut off from flag changes spends nothing."""
-        truth = flag.read_truth(session)
-        return read_flag(
-            AUTOMATED_REVIEW,
-            truth.of(AUTOMATED_REVIEW),
-            str(row.requester_id),
-            row.department_id,
-            revision=truth.revision,
-            fresh=self.flags.is_fresh(),
+        truth, age = flag.read_truth(session), self.flags.age()
+        whether, how = (
+            truth.read(each, str(row.requester_id), row.department_id, age=age)
+            for each in (AUTOMATED_REVIEW, REVIEW_STRICTNESS)
         )
+        for each in (AUTOMATED_REVIEW, REVIEW_STRICTNESS):
+            self.flags.note_read(each)
+        return whether, STRICTNESS[how.value]
 
 
-def _review(session: Session, row: RequestRow, reading: Reading) -> ReviewStepResult:
+def _review(session: Session, row: RequestRow, reading: Reading, strictness: Strictness) -> ReviewStepResult:
     rule_set = policy.in_force(session, row.department_id)
     subject = ReviewInput(
         amount=row.total,
@@ -73,6 +73,7 @@ def _review(session: Session, row: RequestRow, reading: Reading) -> ReviewStepRe
         vendor=row.vendor,
         department_id=row.department_id,
         history=_read_history(session, row),
+        strictness=strictness,
     )
     result = review_content(subject, rule_set.content if rule_set else None)
     stored = reviews.store(session, row.id, subject, rule_set, result, reading)

@@ -11,8 +11,8 @@ from flask_babel import lazy_gettext as _l
 
 from app import database
 from app.access import may_here
-from rules.person import Act, Person, Role
-from storage import inbox, request_search
+from rules.person import Act, Person, Role, may
+from storage import flag_proposal, inbox, request_search
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,12 @@ def _unsettled(_person: Person) -> int:
     return request_search.count_unsettled(database.session())
 
 
+def _to_confirm(person: Person) -> int:
+    if not may(person.roles, Act.CONFIRM_FLAG):
+        return 0
+    return flag_proposal.count_for(database.session(), person.id)
+
+
 MENU: Final[list[Item]] = [
     Item("manager.inbox", _l("To decide"), "inbox", Act.DECIDE_REQUEST, _waiting),
     Item("employee.requests", _l("My requests"), "list", Act.SUBMIT_REQUEST),
@@ -49,7 +55,7 @@ MENU: Final[list[Item]] = [
     Item("finance.orders", _l("To settle"), "truck", Act.SETTLE_ORDER, _unsettled),
     Item("finance.policies", _l("Rules"), "adjustments", Act.READ_POLICY),
     Item("kpi.figures", _l("Figures"), "chart-bar", Act.READ_KPI),
-    Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG),
+    Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG, _to_confirm),
     Item("auditor.trail", _l("Audit"), "history", Act.READ_AUDIT),
     Item("admin.people", _l("People"), "users", Act.MANAGE_PEOPLE),
 ]

@@ -169,7 +169,7 @@ def hire(session: Session) -> None:
         employee.manager_id = manager.id
         session.add(employee)
     policy.save_version(session, policy.DEFAULT, RULES, SYSTEM, replaces_version=0)
-    flag.set_override(session, AUTOMATED_REVIEW, Level.EVERYONE, "", True, SYSTEM, "measuring")
+    flag.set_value(session, flag.Change(AUTOMATED_REVIEW, Level.EVERYONE, "", True, "measuring"), SYSTEM)
 
 
 def _person(name: str, password: str, roles: list[Role]) -> PersonRow:

@@ -36,6 +36,7 @@ class Act(StrEnum):
     READ_AUDIT = "read_audit"
     READ_FLAG = "read_flag"
     WRITE_FLAG = "write_flag"
+    CONFIRM_FLAG = "confirm_flag"  # as the second person, where a flag lets the system spend money
     MANAGE_PEOPLE = "manage_people"
 
 
@@ -55,6 +56,7 @@ OPENED_TO: Final[Mapping[Act, frozenset[Role]]] = {
     Act.READ_AUDIT: frozenset({_A}),
     Act.READ_FLAG: frozenset({_P, _F, _A}),
     Act.WRITE_FLAG: frozenset({_P}),
+    Act.CONFIRM_FLAG: frozenset({_P, _F}),
     Act.MANAGE_PEOPLE: frozenset({_X}),
 }
 

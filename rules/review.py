@@ -12,6 +12,7 @@ from typing import Any, Final
 from rules.errors import BusinessError
 from rules.money import Money
 from rules.policy import RuleSet, read_rule_set
+from rules.strictness import STANDARD, Strictness
 
 #: Names the figures and the order of the criteria below; a change of either is a new name.
 ALGORITHM: Final = "first-failure-v1"
@@ -42,6 +43,7 @@ class ReviewInput:
 
     Attributes:
         history: None where it could not be read.
+        strictness: how much of the rule set counts.
     """
 
     amount: Money
@@ -49,6 +51,7 @@ class ReviewInput:
     vendor: str
     department_id: str
     history: History | None
+    strictness: Strictness = STANDARD
 
     def to_content(self) -> dict[str, Any]:
         """The JSON form in which the input is stored."""
@@ -65,6 +68,7 @@ class ReviewInput:
                 "completed_purchases": history.completed_purchases,
                 "rejected_last_30_days": history.rejected_last_30_days,
             },
+            "strictness": self.strictness.to_content(),
         }
 
     @classmethod
@@ -77,6 +81,7 @@ class ReviewInput:
             vendor=content["vendor"],
             department_id=content["department_id"],
             history=None if history is None else History(**history),
+            strictness=Strictness.from_content(content.get("strictness")),
         )
 
 
@@ -137,12 +142,17 @@ def review(subject: ReviewInput, rule_set: RuleSet) -> ReviewResult:
             f"The rules are in {rule_set.currency}, the request is in {subject.amount.currency}; "
             "amounts are never compared across currencies.",
         )
-    outcomes = [criterion(subject, rule_set) for criterion in _CRITERIA]
-    checks = tuple(check for check, _ in outcomes)
     confidence = _confidence(subject, rule_set)
+    counting = subject.strictness.apply(rule_set)
+    outcomes = [criterion(subject, counting) for criterion in _CRITERIA]
+    if subject.strictness.lowest_confidence:
+        outcomes.append(_confidence_is_high_enough(confidence, subject.strictness))
+    checks = tuple(check for check, _ in outcomes)
     for check, risk in outcomes:
         if check.result is Result.FAILED:
             reason = f"{check.title}: {check.observed}, allowed is {check.limit}."
+            if subject.strictness != STANDARD:
+                reason += f" The review is {subject.strictness.name} at the moment."
             return ReviewResult(False, confidence, risk, reason, checks)
     return ReviewResult(True, confidence, _RISK_WHEN_FINE, "All checks passed.", checks)
 
@@ -247,6 +257,18 @@ def _vendor_is_listed(subject: ReviewInput, rule_set: RuleSet) -> _Outcome:
         advice="" if listed else f"The same product from {vendors} would pass.",
     )
     return check, risk
+
+
+def _confidence_is_high_enough(confidence: Decimal, strictness: Strictness) -> _Outcome:
+    least = strictness.lowest_confidence
+    check = Check(
+        name="confidence",
+        title="Confidence",
+        result=Result.PASSED if confidence >= least else Result.FAILED,
+        observed=str(confidence),
+        limit=f"at least {least}",
+    )
+    return check, Decimal("0.3")
 
 
 #: The order is part of the policy: the first failure names the reason and the risk.

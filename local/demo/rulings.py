@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from local.demo.company import Company
 from local.demo.life import id_at
 from local.demo.worktime import after_office_hours
-from rules.flag import AUTOMATED_REVIEW, Level, read_flag
+from rules.flag import AUTOMATED_REVIEW, Level
 from rules.outbox import Kind
 from rules.policy import content_hash, read_rule_set
 from storage import outbox
@@ -68,10 +68,7 @@ def open_rules(
     session.add_all(rule_sets)
     switched_at = after_office_hours(opened_at, _FLAG_AFTER_OFFICE_HOURS)
     revision = _switch_on(session, company, people, switched_at, entries)
-    truth = read_truth(session)
-    reading = read_flag(
-        AUTOMATED_REVIEW, truth.of(AUTOMATED_REVIEW), "", "", revision=truth.revision, fresh=True
-    )
+    reading = read_truth(session).read(AUTOMATED_REVIEW, "", "")
     return Rulings(rule_sets, reading.reason, revision, entries)
 
 
@@ -111,10 +108,12 @@ def _switch_on(
     """Set the flag for everyone; returns the revision of the flag store."""
     actor, why = Actor.person(people[company.flag["set_by"]].id), company.flag["why"]
     said = {"key": AUTOMATED_REVIEW.key, "level": Level.EVERYONE.value, "subject": "", "value": True}
-    change = FlagChangeRow(**said, at=at, why=why, changed_by=actor.id)
+    confirmed_by = people[company.flag["confirmed_by"]].id
+    change = FlagChangeRow(**said, at=at, why=why, changed_by=actor.id, confirmed_by=confirmed_by)
     session.add_all([FlagOverrideRow(**said), change])
     session.flush()
-    entries.append(_entry(at, actor, "flag.set", said | {"why": why}))
+    detail = said | {"why": why, "proposed_by": str(actor.id)}
+    entries.append(_entry(at, Actor.person(confirmed_by), "flag.set", detail))
     outbox.put(session, Kind.SPREAD_FLAGS, None, {})
     return change.revision
 

@@ -18,7 +18,7 @@ from rules.money import Money
 from rules.product import BuyingGuidance
 from rules.request import Status
 from settings import Settings
-from storage import flag, flag_copy
+from storage import flag, flag_copy, flag_spread
 from storage import request as requests
 from storage.audit import SYSTEM
 from storage.database import now
@@ -59,11 +59,11 @@ def switch(
 ) -> int:
     """Set the flag of the automated review and spread it, as the control worker does; gives the revision."""
     with sessions.begin() as session:
-        flag.set_override(session, AUTOMATED_REVIEW, level, subject, on, SYSTEM, "a test")
+        flag.set_value(session, flag.Change(AUTOMATED_REVIEW, level, subject, on, "a test"), SYSTEM)
     with sessions.begin() as session:
         truth = flag.read_truth(session)
     client = flag_copy.connect(redis_url)
-    flag_copy.publish(client, truth)
+    flag_spread.publish(client, truth)
     client.close()
     return truth.revision
 

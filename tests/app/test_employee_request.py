@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from rules.decision import Answer, Outcome, Why
-from rules.flag import Reading
+from rules.flag import Reading, Source
 from rules.money import Money
 from rules.order import OrderOutcome, OrderState, Rejection, describe_outcome, highest_unit_price
 from rules.person import Person
@@ -32,7 +32,7 @@ from tests.app.wishes import put_in_force, readable, stored, submitted
 
 BrowserOf = Callable[[PersonRow], Browser]
 Sessions = sessionmaker[Session]
-ON = Reading(True, "set for everyone", 1)
+ON = Reading(True, Source.EVERYONE, 1)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from rules.flag import AUTOMATED_REVIEW, Level
-from storage import flag
+from storage import flag, flag_proposal
 from storage.outbox import OutboxRow
 from storage.person import PersonRow
 from tests.app.browser import Browser
@@ -28,7 +28,17 @@ def _form(**changes: str) -> dict[str, str]:
 
 def _overrides(sessions: Sessions) -> dict[tuple[Level, str], bool]:
     with sessions.begin() as session:
-        return flag.read_truth(session).of(AUTOMATED_REVIEW)
+        return {key: one.value for key, one in flag.read_truth(session).of(AUTOMATED_REVIEW).items()}
+
+
+def _agree(browser: Browser, sessions: Sessions) -> list[int]:
+    """Agree to everything that waits; the statuses of the answers."""
+    with sessions.begin() as session:
+        waiting = [(one.key, one.id) for one in flag_proposal.open_ones(session)]
+    return [
+        browser.send(f"/flags/{key}/proposals/{number}", {"answer": "agree"}).status_code
+        for key, number in waiting
+    ]
 
 
 def _outcome(page: str) -> str:
@@ -58,6 +68,7 @@ def test_the_platform_sets_a_flag_for_everyone_a_department_or_a_person(
 ) -> None:
     answer = browser_of(company.elena).send(URL, _form(target=target, mail=mail, value=typed))
     assert answer.status_code == 303
+    assert _agree(browser_of(company.carla), sessions) == ([303] if value else [])
     subject = str(company.ana.id) if key[1] == "ana" else key[1]
     assert _overrides(sessions) == {(key[0], subject): value}
 
@@ -65,13 +76,18 @@ def test_the_platform_sets_a_flag_for_everyone_a_department_or_a_person(
 def test_a_change_is_audited_with_its_reason_and_spread(
     browser_of: BrowserOf, company: Company, sessions: Sessions
 ) -> None:
-    browser_of(company.elena).send(URL, _form())
+    browser_of(company.elena).send(URL, _form(value="off"))
     entry = trail(sessions, "flag.set")[0]
-    assert (entry.actor_id, entry.detail["value"], entry.detail["why"]) == (
-        company.elena.id,
-        True,
-        "The pilot begins",
-    )
+    assert entry.actor_id == company.elena.id
+    assert entry.detail == {
+        "key": "automated-review",
+        "level": "everyone",
+        "subject": "",
+        "value": False,
+        "before": None,
+        "until": None,
+        "why": "The pilot begins",
+    }
     with sessions.begin() as session:
         assert list(session.scalars(select(OutboxRow.kind))) == ["spread_flags"]
 
@@ -81,7 +97,7 @@ def test_what_is_set_can_be_taken_away(browser_of: BrowserOf, company: Company, 
     elena.send(URL, _form(target="department:it", value="off"))
     elena.send(URL, _form(target="department:it", value="clear", why="Back to the others"))
     assert _overrides(sessions) == {}
-    story = elena.get("/flags").text.split("How it came so")[1]
+    story = elena.get(URL).text.split("How it came so")[1]
     assert story.index("Back to the others") < story.index("The pilot begins")
 
 
@@ -90,11 +106,14 @@ def test_the_story_names_who_when_why_and_what_stood_before(
 ) -> None:
     elena = browser_of(company.elena)
     elena.send(URL, _form(value="on"))
+    _agree(browser_of(company.carla), sessions)
     elena.send(URL, _form(value="off", why="Something is wrong"))
-    newest = elena.get("/flags").text.split("How it came so")[1].split("<tbody>")[1].split("</tr>")[0]
-    text = " ".join(re.sub(r"<[^>]+>", " ", newest).split())
+    rows = elena.get(URL).text.split("How it came so")[1].split("<tbody>")[1].split("</tr>")
+    off, on = (" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows[:2])
+    moment = r"\d+ \w+ \d{4}, \d\d:\d\d UTC"
+    assert re.fullmatch(moment + " Elena Esteban Everyone on off Something is wrong", off)
     assert re.fullmatch(
-        r"\d+ \w+ \d{4}, \d\d:\d\d UTC Elena Esteban Everyone on off Something is wrong", text
+        moment + f" Elena Esteban {company.carla.name} agreed Everyone not set on The pilot begins", on
     )
 
 
@@ -103,6 +122,8 @@ def test_a_repeated_click_changes_nothing_more(
 ) -> None:
     elena = browser_of(company.elena)
     assert [elena.send(URL, _form()).status_code for _ in range(3)] == [303, 303, 303]
+    assert len(trail(sessions, "flag.proposed")) == 1
+    assert [elena.send(URL, _form(value="off")).status_code for _ in range(3)] == [303, 303, 303]
     assert len(trail(sessions, "flag.set")) == 1
 
 
@@ -143,7 +164,7 @@ def test_finance_and_auditors_read_and_cannot_set(
     reader: str, browser_of: BrowserOf, company: Company, sessions: Sessions
 ) -> None:
     browser = browser_of(getattr(company, reader))
-    page = browser.get("/flags")
+    page = browser.get(URL)
     assert page.status_code == 200
     assert "Change it" not in page.text
     assert browser.send(URL, _form()).status_code == 403
@@ -152,7 +173,7 @@ def test_finance_and_auditors_read_and_cannot_set(
 
 def test_somebody_who_flips_without_end_is_stopped(browser_of: BrowserOf, company: Company) -> None:
     elena = browser_of(company.elena)
-    statuses = [elena.send(URL, _form(value="on" if n % 2 else "off")).status_code for n in range(31)]
+    statuses = [elena.send(URL, _form(value="clear" if n % 2 else "off")).status_code for n in range(31)]
     assert statuses == [303] * 30 + [429]
 
 
@@ -160,15 +181,18 @@ def test_the_look_up_says_what_a_person_gets_and_why(
     browser_of: BrowserOf, company: Company, sessions: Sessions
 ) -> None:
     elena = browser_of(company.elena)
-    look = "/flags?who=ana@vistobueno.example"
+    look = f"{URL}?who=ana@vistobueno.example"
     assert "Ana Alonso off nothing is set" in _outcome(elena.get(look).text)
+    carla = browser_of(company.carla)
     elena.send(URL, _form())
+    _agree(carla, sessions)
     assert "Ana Alonso on set for everyone" in _outcome(elena.get(look).text)
     elena.send(URL, _form(target="department:marketing", value="off"))
     assert "Ana Alonso off set for department" in _outcome(elena.get(look).text)
     elena.send(URL, _form(target="person", mail="ana@vistobueno.example"))
+    _agree(carla, sessions)
     assert "Ana Alonso on set for person" in _outcome(elena.get(look).text)
 
 
 def test_looking_up_nobody_is_told_plainly(browser_of: BrowserOf, company: Company) -> None:
-    assert "Nobody has this mail address" in browser_of(company.felix).get("/flags?who=x%00y").text
+    assert "Nobody has this mail address" in browser_of(company.felix).get(f"{URL}?who=x%00y").text

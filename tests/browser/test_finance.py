@@ -115,7 +115,7 @@ def test_the_pages_have_no_barriers_and_fit_the_screen(
     pages = {
         company.carla: ("/policy", "/policy/it/edit", "/policy/it/versions", "/orders"),
         company.diego: ("/requests/all", "/requests/all?from=x"),
-        company.elena: ("/flags?who=ana@vistobueno.example",),
+        company.elena: ("/flags/automated-review?who=ana@vistobueno.example",),
         company.felix: ("/audit", f"/policy?{sample}"),
         company.greta: ("/people", f"/people/{company.ana.id}"),
     }

@@ -214,7 +214,7 @@ def test_without_the_automated_review_a_person_is_asked_and_told_why(
 ) -> None:
     elena, ana = open_page(), open_page()
     log_in(elena, whole.company.elena)
-    elena.goto("/flags")
+    elena.goto("/flags/automated-review")
     form = elena.locator("#set")
     form.get_by_label("For whom").select_option("One person")
     form.get_by_label("Mail address").fill(whole.company.ana.email)

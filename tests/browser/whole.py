@@ -94,7 +94,8 @@ def running(
     """Both workers beside a web server that serves already, rules in force and the automated review on."""
     put_in_force(sessions, replace(RULES, department_limits=()))
     with sessions.begin() as session:
-        flag.set_override(session, AUTOMATED_REVIEW, Level.EVERYONE, "", True, SYSTEM, "for this test")
+        wish = flag.Change(AUTOMATED_REVIEW, Level.EVERYONE, "", True, "for this test")
+        flag.set_value(session, wish, SYSTEM)
         revision = flag.read_truth(session).revision
     room = Room(Path(os.environ[FOLDER]))
     roles = ("control", "approvals")

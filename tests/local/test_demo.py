@@ -23,6 +23,7 @@ from local.demo.waiting import find
 from local.plan import Plan
 from local.vendor.catalogue import catalogue
 from rules.decision import NO_DECISION, deadline
+from rules.flag import Setting
 from rules.order import highest_unit_price
 from rules.password import judge_password
 from rules.person import Role, approver_line, role_conflicts
@@ -212,7 +213,7 @@ def test_the_rule_sets_in_force_are_the_ones_that_ship(opened: Session) -> None:
 
 
 def test_the_automated_review_is_on_for_everyone_and_the_workers_will_hear_of_it(opened: Session) -> None:
-    assert list(read_truth(opened).overrides.values()) == [True]
+    assert list(read_truth(opened).overrides.values()) == [Setting(True)]
     unsent = opened.scalars(select(outbox.OutboxRow.kind).where(outbox.OutboxRow.sent_at.is_(None))).all()
     assert "spread_flags" in unsent
 

@@ -149,7 +149,8 @@ class Desk:
     def switch_review(self, on: bool) -> None:
         """Set the automated review for everybody and wait until the worker's copy is fresh."""
         with self.sessions.begin() as session:
-            flag.set_override(session, AUTOMATED_REVIEW, Level.EVERYONE, "", on, SYSTEM, "for this test")
+            wish = flag.Change(AUTOMATED_REVIEW, Level.EVERYONE, "", on, "for this test")
+            flag.set_value(session, wish, SYSTEM)
         self.relay.spread_flags()
         with self.sessions.begin() as session:
             revision = flag.read_truth(session).revision

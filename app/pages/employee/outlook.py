@@ -15,12 +15,13 @@ from app import database
 from app.flags import flag_copy
 from rules.decision import deadline
 from rules.errors import Invalid
-from rules.flag import AUTOMATED_REVIEW
+from rules.flag import AUTOMATED_REVIEW, REVIEW_STRICTNESS
 from rules.money import Money, parse_amount
 from rules.person import Person, approver_line
 from rules.product import Product
 from rules.request import Draft, Typed, parse_quantity, product_doubt
 from rules.review import History, ReviewInput, ReviewResult, review_content
+from rules.strictness import STRICTNESS
 from storage import person as people
 from storage import policy
 from storage import request as requests
@@ -93,6 +94,9 @@ def _review(draft: Draft, rule_set: RuleSetRow | None, person: Person) -> Review
         vendor=draft.product.vendor,
         department_id=person.department_id,
         history=_history(person),
+        strictness=STRICTNESS[
+            flag_copy().read(REVIEW_STRICTNESS, str(person.id), person.department_id).value
+        ],
     )
     return review_content(subject, rule_set.content if rule_set else None)
 

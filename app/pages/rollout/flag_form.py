@@ -1,43 +1,34 @@
-"""The form that sets a flag: whom it is for, on or off, and why. Knows no store."""
+"""The form that sets a flag: whom it is for, what to, until when, and why. Knows no store."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from flask_babel import gettext as _
 
 from rules.errors import Invalid, InvalidFields
-from rules.flag import Level
+from rules.flag import Flag, Level
+from rules.flag_change import parse_value
 from rules.text import clean_text
+from storage.flag import Change
 
 LONGEST_WHY = 500
-_VALUES = {"on": True, "off": False, "clear": None}
-
-
-@dataclass(frozen=True)
-class Wish:
-    """A judged change of a flag.
-
-    Attributes:
-        subject: a person's id, a department's id, or empty for everyone.
-        value: None takes away what is set.
-    """
-
-    level: Level
-    subject: str
-    value: bool | None
-    why: str
+#: `value` is a choice, `text` what is typed where there is none.
+FIELDS: Final = ("target", "mail", "value", "text", "until", "why", "seen")
+#: The choice that takes away what is set.
+CLEAR = "clear"
 
 
 def judge_wish(
-    target: str, value: str, why: str, *, departments: Collection[str], person_id: UUID | None
-) -> Wish:
+    flag: Flag, typed: Mapping[str, str], *, departments: Collection[str], person_id: UUID | None
+) -> Change:
     """What the typed form means.
 
     Args:
-        target: `everyone`, `person`, or `department:` and its id.
+        typed: the fields; `target` is `everyone`, `person`, or `department:` and its id.
         departments: the ids that exist.
         person_id: whom the typed mail address belongs to, None where nobody has it.
 
@@ -45,21 +36,46 @@ def judge_wish(
         InvalidFields: one sentence for each field that has to change.
     """
     problems: dict[str, str] = {}
-    level, subject = Level.EVERYONE, ""
-    if target == "person":
-        level, subject = Level.PERSON, str(person_id)
-        if person_id is None:
-            problems["mail"] = str(_("Nobody has this mail address."))
-    elif target.startswith("department:") and target.removeprefix("department:") in departments:
-        level, subject = Level.DEPARTMENT, target.removeprefix("department:")
-    elif target != "everyone":
-        problems["target"] = str(_("Please choose whom it is for."))
-    if value not in _VALUES:
-        problems["value"] = str(_("Please choose on, off, or to take away what is set."))
+    level, subject = _judge_target(typed["target"], departments, person_id, problems)
+    value, until = None, None
     try:
-        text = clean_text(why, "why", LONGEST_WHY)
+        value = None if typed["value"] == CLEAR else parse_value(flag, typed["value"] or typed["text"])
     except Invalid as refusal:
-        problems["why"] = refusal.message if why.strip() else str(_("Please say why."))
+        problems["value"] = refusal.message
+    try:
+        until = _judge_until(typed["until"])
+    except ValueError:
+        problems["until"] = str(_("Please give a day and a time, or leave it empty."))
+    if until and value is None and "value" not in problems:
+        problems["until"] = str(_("What is taken away needs no end."))
+    try:
+        why = clean_text(typed["why"], "why", LONGEST_WHY)
+    except Invalid as refusal:
+        problems["why"] = refusal.message if typed["why"].strip() else str(_("Please say why."))
     if problems:
         raise InvalidFields(problems)
-    return Wish(level, subject, _VALUES[value], text)
+    seen = typed["seen"]
+    seen_revision = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else None
+    return Change(flag, level, subject, value, why, until, seen_revision)
+
+
+def _judge_target(
+    target: str, departments: Collection[str], person_id: UUID | None, problems: dict[str, str]
+) -> tuple[Level, str]:
+    if target == "person":
+        if person_id is None:
+            problems["mail"] = str(_("Nobody has this mail address."))
+        return Level.PERSON, str(person_id)
+    if target.startswith("department:") and target.removeprefix("department:") in departments:
+        return Level.DEPARTMENT, target.removeprefix("department:")
+    if target != "everyone":
+        problems["target"] = str(_("Please choose whom it is for."))
+    return Level.EVERYONE, ""
+
+
+def _judge_until(text: str) -> datetime | None:
+    """A day and a time as browsers send them, taken as UTC; raises ValueError."""
+    if not text.strip():
+        return None
+    typed = datetime.fromisoformat(text.strip())
+    return typed.replace(tzinfo=UTC) if typed.tzinfo is None else typed.astimezone(UTC)

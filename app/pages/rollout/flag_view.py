@@ -1,24 +1,48 @@
-"""What the flag page shows: overrides with their last change, the story, and the look-up. Changes nothing."""
+"""What the flag pages show: settings with their last change, proposals, the story, the look-up. Changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
 
 from flask_babel import gettext as _
 
 from app import database
-from rules.flag import Flag, Level, Reading, read_flag
-from storage import department, flag
+from rules.flag import FLAGS, Flag, Level, Reading, Setting, Value
+from rules.flag_change import is_unused
+from storage import department, flag, flag_proposal, flag_use
 from storage import person as people
-from storage.flag import FlagChangeRow
+from storage.database import now
+from storage.flag import FlagChangeRow, FlagProposalRow
 from storage.person import PersonRow
 
 #: The story shows so many changes; older ones stand in the audit trail.
 STORY = 50
 #: How far back the value before a change is looked for.
 _LOOK_BACK = 1000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One flag in the list.
+
+    Attributes:
+        everyone: what is set for everyone, None where the default stands.
+        others: for how many departments and people something else is set.
+        last_read_at: None where nobody has read it since reads are counted.
+        is_unused: whether nobody has read it for 30 days.
+        is_overdue: whether the code should ask for it no more.
+    """
+
+    flag: Flag
+    everyone: Setting | None
+    others: int
+    proposals: int
+    last_read_at: datetime | None
+    is_unused: bool
+    is_overdue: bool
 
 
 @dataclass(frozen=True)
@@ -36,14 +60,19 @@ class Override:
     """What is set for somebody.
 
     Attributes:
-        value: None where nothing is set.
+        setting: None where nothing is set.
         last: the change that made it so, None where it was never changed.
     """
 
     target: Target
-    value: bool | None
-    last: FlagChangeRow | None
-    changed_by: str
+    setting: Setting | None
+    last: FlagChangeRow | None = None
+    changed_by: str = ""
+
+    @property
+    def value(self) -> Value | None:
+        """What it is set to, None where nothing is set."""
+        return self.setting.value if self.setting else None
 
 
 @dataclass(frozen=True)
@@ -52,9 +81,20 @@ class Change:
 
     row: FlagChangeRow
     target: Target
-    before: bool | None
+    before: Value | None
     before_known: bool
     changed_by: str
+    confirmed_by: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change that waits for a second person."""
+
+    row: FlagProposalRow
+    target: Target
+    standing: Value | None
+    proposed_by: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +104,34 @@ class Found:
     person: PersonRow | None
     reading: Reading | None = None
     layers: Sequence[Override] = ()
+
+
+def all_lines() -> list[Line]:
+    """Every flag that code asks for."""
+    session = database.session()
+    truth, uses, at = flag.read_truth(session), flag_use.uses(session), now(session)
+    waiting = [one.key for one in flag_proposal.open_ones(session)]
+    lines = []
+    for one in FLAGS.values():
+        overrides, use = truth.of(one), uses.get(one.key)
+        everyone = overrides.pop((Level.EVERYONE, ""), None)
+        lines.append(
+            Line(
+                one,
+                everyone,
+                len(overrides),
+                waiting.count(one.key),
+                use.last_read_at if use else None,
+                use is not None and is_unused(use.last_read_at, use.counted_since, at),
+                is_overdue(one, at.date()),
+            )
+        )
+    return lines
+
+
+def is_overdue(one: Flag, today: date) -> bool:
+    """Whether the day has passed by which the code should ask for the flag no more."""
+    return one.expires is not None and one.expires < today
 
 
 def overrides_of(one: Flag) -> list[Override]:
@@ -96,9 +164,23 @@ def story_of(one: Flag) -> list[Change]:
             None,
         )
         target = names.target(Level(row.level), row.subject)
-        before = earlier.value if earlier else None
-        story.append(Change(row, target, before, earlier is not None or all_read, names.changer(row)))
+        before, known = earlier.value if earlier else None, earlier is not None or all_read
+        confirmed_by = names.person(row.confirmed_by) if row.confirmed_by else ""
+        story.append(Change(row, target, before, known, names.changer(row), confirmed_by))
     return story
+
+
+def proposals_of(one: Flag) -> list[Proposal]:
+    """What waits for a second person, beside what stands now."""
+    session = database.session()
+    overrides, names, found = flag.read_truth(session).of(one), _Names(), []
+    for row in flag_proposal.open_ones(session, one):
+        standing = overrides.get((Level(row.level), row.subject))
+        target = names.target(Level(row.level), row.subject)
+        found.append(
+            Proposal(row, target, standing.value if standing else None, names.person(row.proposed_by))
+        )
+    return found
 
 
 def look_up(one: Flag, mail: str) -> Found:
@@ -109,12 +191,9 @@ def look_up(one: Flag, mail: str) -> Found:
         return Found(None)
     truth = flag.read_truth(session)
     overrides, names = truth.of(one), _Names()
-    reading = read_flag(
-        one, overrides, str(person.id), person.department_id, revision=truth.revision, fresh=True
-    )
+    reading = truth.read(one, str(person.id), person.department_id)
     keys = ((Level.PERSON, str(person.id)), (Level.DEPARTMENT, person.department_id), (Level.EVERYONE, ""))
-    layers = [Override(names.target(*key), overrides.get(key), None, "") for key in keys]
-    return Found(person, reading, layers)
+    return Found(person, reading, [Override(names.target(*key), overrides.get(key)) for key in keys])
 
 
 class _Names:
@@ -134,8 +213,12 @@ class _Names:
         person = self._people.get(subject)
         return Target(level, subject, person.name if person else subject, person.email if person else "")
 
+    def person(self, person_id: UUID) -> str:
+        """A person's name."""
+        person = self._people.get(str(person_id))
+        return person.name if person else str(person_id)
+
     def changer(self, change: FlagChangeRow | None) -> str:
         """Who made a change."""
         by: UUID | None = change.changed_by if change is not None else None
-        person = self._people.get(str(by)) if by is not None else None
-        return person.name if person else str(_("the system"))
+        return self.person(by) if by is not None else str(_("the system"))

@@ -12,14 +12,14 @@ from app import database
 from app.access import current_person, may_here, opens
 from app.errors import is_htmx, wants_json
 from app.limits import limiter
-from app.pages.rollout.flag_form import Wish, judge_wish
-from app.pages.rollout.flag_view import look_up, overrides_of, story_of
-from rules.errors import InvalidFields
-from rules.flag import FLAGS, Flag
+from app.pages.rollout.flag_form import FIELDS, judge_wish
+from app.pages.rollout.flag_view import all_lines, look_up, overrides_of, proposals_of, story_of
+from rules.errors import Invalid, InvalidFields
+from rules.flag import Flag
 from rules.person import Act
-from storage import department, flag
+from storage import department, flag, flag_proposal
 from storage import person as people
-from storage.audit import Actor
+from storage.flag import FlagProposalRow
 
 pages = Blueprint("rollout", __name__, template_folder="templates")
 
@@ -30,24 +30,34 @@ FLIPS = "30 per minute"
 @pages.get("/flags")
 @opens(Act.READ_FLAG)
 def flags() -> ResponseReturnValue:
-    """Every flag with what is set, how it came so, and who gets what."""
-    return _page({}, {})
+    """Every flag: what it says for most, whether anybody reads it, what waits for a second person."""
+    return render_template("rollout/flags.html", lines=all_lines())
 
 
-def _page(typed: dict[str, str], problems: dict[str, str], shown: Flag | None = None) -> str:
+@pages.get("/flags/<key>")
+@opens(Act.READ_FLAG)
+def flags_one(key: str) -> ResponseReturnValue:
+    """One flag with what is set, how it came so, and who gets what."""
+    return _page(flag.known(key), {}, {})
+
+
+def _page(one: Flag, typed: dict[str, str], problems: dict[str, str]) -> str:
     session = database.session()
-    one = shown or next(iter(FLAGS.values()))
     asked_mail = request.args.get("who", "").strip()[:254]
     return render_template(
-        "rollout/flags.html",
+        "rollout/flag.html",
         flag=one,
+        revision=flag.read_truth(session).revision,
         overrides=overrides_of(one),
+        proposals=proposals_of(one),
         story=story_of(one),
         departments=department.names(session),
         people=people.all_people(session),
         asked_mail=asked_mail,
         found=look_up(one, asked_mail) if asked_mail else None,
         may_write=may_here(Act.WRITE_FLAG),
+        may_confirm=may_here(Act.CONFIRM_FLAG),
+        me=current_person().id,
         typed=typed or {"target": request.args.get("target", ""), "mail": request.args.get("mail", "")},
         problems=problems,
     )
@@ -59,26 +69,51 @@ def _page(typed: dict[str, str], problems: dict[str, str], shown: Flag | None = 
 def flags_set(key: str) -> ResponseReturnValue:
     """Set a flag for somebody, or take what is set away; the workers hear of it within a second."""
     one, session = flag.known(key), database.session()
-    form = request.form
-    typed = {name: form.get(name, "") for name in ("target", "mail", "value", "why")}
+    typed = {name: request.form.get(name, "") for name in FIELDS}
     try:
-        wish = judge_wish(
-            typed["target"], typed["value"], typed["why"],
-            departments=department.names(session),
-            person_id=_person_id(typed["mail"]),
-        )  # fmt: skip
-    except InvalidFields as refusal:
+        change = judge_wish(
+            one, typed, departments=department.names(session), person_id=_person_id(typed["mail"])
+        )
+        made = flag_proposal.set_or_propose(session, change, current_person().id)
+    except (InvalidFields, Invalid) as refusal:
         if wants_json() or is_htmx():
             raise
-        return make_response(_page(typed, refusal.problems, one), 422)
-    if _stands(one, wish):
-        flash(_("It was so already; nothing was changed."))
-    else:
-        actor = Actor.person(current_person().id)
-        flag.set_override(session, one, wish.level, wish.subject, wish.value, actor, wish.why)
-        database.commit()
+        session.rollback()
+        return make_response(_page(one, typed, _problems(refusal)), 422)
+    database.commit()
+    if isinstance(made, FlagProposalRow):
+        flash(_("Proposed. It counts as soon as somebody else of platform or finance agrees."), "warning")
+    elif made:
         flash(_("Saved. Every worker goes by it within a second."), "success")
-    return redirect(url_for("rollout.flags"), 303)
+    else:
+        flash(_("It was so already; nothing was changed."))
+    return redirect(url_for("rollout.flags_one", key=one.key), 303)
+
+
+@pages.post("/flags/<key>/proposals/<uuid:proposal_id>")
+@opens(Act.CONFIRM_FLAG)
+@limiter.limit(FLIPS, key_func=lambda: str(current_person().id))
+def flags_answer(key: str, proposal_id: UUID) -> ResponseReturnValue:
+    """Agree to a change as the second person, or decline it."""
+    one, session, person = flag.known(key), database.session(), current_person()
+    match request.form.get("answer"):
+        case "agree":
+            flag_proposal.confirm(session, proposal_id, person.id)
+            said = _("Agreed. Every worker goes by it within a second.")
+        case "decline":
+            flag_proposal.refuse(session, proposal_id, person.id)
+            said = _("Declined; nothing was changed.")
+        case _other:
+            raise Invalid(_("Please agree or decline."), "answer")
+    database.commit()
+    flash(said, "success")
+    return redirect(url_for("rollout.flags_one", key=one.key), 303)
+
+
+def _problems(refusal: InvalidFields | Invalid) -> dict[str, str]:
+    if isinstance(refusal, InvalidFields):
+        return refusal.problems
+    return {refusal.field or "value": refusal.message}
 
 
 def _person_id(mail: str) -> UUID | None:
@@ -86,9 +121,3 @@ def _person_id(mail: str) -> UUID | None:
         return None
     row = people.by_email(database.session(), mail[:254])
     return row.id if row is not None else None
-
-
-def _stands(one: Flag, wish: Wish) -> bool:
-    """Whether a repeated click would set what stands already."""
-    overrides = flag.read_truth(database.session()).of(one)
-    return overrides.get((wish.level, wish.subject)) is wish.value

@@ -1,0 +1,129 @@
+"""Changes of spending flags that wait for a second person. What needs one is judged in rules/flag_change.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from rules.errors import NotFound
+from rules.flag import FLAGS, Flag, Level
+from rules.flag_change import (
+    PROPOSAL_OPEN_FOR,
+    AlreadyProposed,
+    ProposalIsClosed,
+    check_may_confirm,
+    loosens,
+)
+from storage import audit
+from storage.audit import Actor
+from storage.database import now
+from storage.flag import Change, FlagProposalRow, described, judge, known, lock, set_value
+
+
+def set_or_propose(session: Session, change: Change, person_id: UUID) -> FlagProposalRow | bool:
+    """Make a change where one person is enough, else propose it.
+
+    Returns:
+        The proposal, or what `set_value` returns.
+
+    Raises:
+        AlreadyProposed: another change for the same people waits.
+        And what `set_value` raises.
+    """
+    lock(session)
+    truth, targets = judge(session, change)
+    if not loosens(change.flag, truth.of(change.flag), targets, change.setting, truth.at):
+        return set_value(session, change, Actor.person(person_id))
+    for one in open_ones(session, change.flag):
+        if (one.level, one.subject) == targets[0]:
+            if (one.proposed_by, one.value, one.until) == (person_id, change.value, change.until):
+                return one  # a click too many
+            raise AlreadyProposed("Another change for the same people waits for an answer already.")
+    _forget_old(session, change)
+    row = FlagProposalRow(
+        key=change.flag.key,
+        level=change.level.value,
+        subject=change.subject,
+        value=change.value,
+        until=change.until,
+        why=change.why,
+        proposed_by=person_id,
+    )
+    session.add(row)
+    session.flush()
+    audit.record(session, Actor.person(person_id), "flag.proposed", proposal=str(row.id), **described(change))
+    return row
+
+
+def confirm(session: Session, proposal_id: UUID, person_id: UUID) -> None:
+    """Agree to a proposal as the second person; from the commit on it stands.
+
+    Raises:
+        NotFound, NotAllowed: there is none, or it is the person's own.
+        ProposalIsClosed: it was answered, has waited too long, or the flag has changed since.
+    """
+    row = _locked(session, proposal_id)
+    check_may_confirm(row.proposed_by, person_id, row.proposed_at, now(session))
+    _close(session, row, "confirmed", person_id)
+    set_value(session, _change(row), Actor.person(row.proposed_by), confirmed_by=person_id)
+
+
+def refuse(session: Session, proposal_id: UUID, person_id: UUID) -> None:
+    """Decline a proposal, or take back one's own; raises NotFound, ProposalIsClosed."""
+    row = _locked(session, proposal_id)
+    _close(session, row, "refused", person_id)
+    audit.record(
+        session,
+        Actor.person(person_id),
+        "flag.refused",
+        proposal=str(row.id),
+        proposed_by=str(row.proposed_by),
+        **described(_change(row)),
+    )
+
+
+def open_ones(session: Session, flag: Flag | None = None) -> Sequence[FlagProposalRow]:
+    """What waits for a second person, the oldest first; of one flag or of all."""
+    query = select(FlagProposalRow).where(
+        FlagProposalRow.outcome.is_(None),
+        FlagProposalRow.proposed_at > func.now() - PROPOSAL_OPEN_FOR,
+        FlagProposalRow.key.in_([flag.key] if flag else list(FLAGS)),
+    )
+    return session.scalars(query.order_by(FlagProposalRow.proposed_at, FlagProposalRow.id)).all()
+
+
+def count_for(session: Session, person_id: UUID) -> int:
+    """How many proposals somebody may agree to."""
+    return sum(one.proposed_by != person_id for one in open_ones(session))
+
+
+def _locked(session: Session, proposal_id: UUID) -> FlagProposalRow:
+    lock(session)
+    row = session.get(FlagProposalRow, proposal_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFound("There is no such proposal.")
+    if row.outcome is not None:
+        raise ProposalIsClosed(f"This proposal is {row.outcome} already.")
+    return row
+
+
+def _close(session: Session, row: FlagProposalRow, outcome: str, person_id: UUID) -> None:
+    row.outcome, row.closed_by, row.closed_at = outcome, person_id, now(session)
+    session.flush()
+
+
+def _forget_old(session: Session, change: Change) -> None:
+    """A proposal that nobody answered in time stands in the way of no new one."""
+    old = select(FlagProposalRow).filter_by(
+        key=change.flag.key, level=change.level.value, subject=change.subject, outcome=None
+    )
+    for row in session.scalars(old):
+        row.outcome, row.closed_at = "outdated", now(session)
+    session.flush()
+
+
+def _change(row: FlagProposalRow) -> Change:
+    return Change(known(row.key), Level(row.level), row.subject, row.value, row.why, row.until)
