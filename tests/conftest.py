@@ -76,7 +76,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     locks.release(config.stash[OWNER])
     folder = Path(os.environ.pop(FOLDER))
-    if any(folder.glob("*.port")):
+    if any(folder.glob("*.starting")):
         from tests.servers import end_servers
 
         end_servers(Room(folder))
