@@ -91,8 +91,9 @@ def read_rule(rule_id: str, content: object) -> Rule:
     )
     if "name" not in content:
         reader.problems["name"] = "Please give the rule a name."
-    for name, problem in _at_odds(rule).items():
-        reader.problems.setdefault(name, problem)
+    if not reader.problems.keys() & {"kind", "variants", "build"}:  # what was not understood is not at odds
+        for name, problem in _at_odds(rule).items():
+            reader.problems.setdefault(name, problem)
     if reader.problems:
         raise InvalidFields(reader.problems)
     return rule

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from rules.errors import Invalid
 
+#: Beyond, a time is a slip of the keyboard.
+FIRST_YEAR: Final = 2000
+LAST_YEAR: Final = 2200
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -98,13 +101,12 @@ def read_moment(typed: str, zone: str, field: str) -> datetime:
         local = datetime.fromisoformat(typed)
     except ValueError:
         raise Invalid("Please write a day and a time, such as 2026-03-29T09:00.", field) from None
-    try:
-        if local.tzinfo is not None:
-            return local.astimezone(UTC)
-        moment = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        shown = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-    except OverflowError:
-        raise Invalid("This day lies outside of the calendar.", field) from None
+    if not FIRST_YEAR <= local.year <= LAST_YEAR:
+        raise Invalid(f"Please give a year from {FIRST_YEAR} to {LAST_YEAR}.", field)
+    if local.tzinfo is not None:
+        return local.astimezone(UTC)
+    moment = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    shown = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     if shown != local:
         raise Invalid(f"No clock in {zone} shows this time: it is put forward over it.", field)
     return moment
