@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -127,9 +127,18 @@ class Judgement:
     @property
     def good_needed(self) -> int | None:
         """How many good cases in a row would pass from here; None where nothing is known or none could."""
-        if self.allowed is None:
+        if self.passes_at is None:
             return None
-        return more_good_until_it_passes(self.canary, self.allowed, self.metric.smallest_pass)
+        return more_good_until_it_passes(self.canary, self.passes_at, self.metric.smallest_pass)
+
+    @property
+    def passes_at(self) -> float | None:
+        """The share that the new build has to stay below for sure; None where nothing tells.
+
+        Where there is a limit it is the limit, also while the control breaks it: what is no worse than the others
+        in bad times does not return, but it is not raised either.
+        """
+        return self.allowed if self.metric.limit is None else self.metric.limit
 
 
 @dataclass(frozen=True)
@@ -240,15 +249,17 @@ def _weigh(
     evidence = e_value(strata)
     low, high = bounds(canary)
     seen = f"{metric.title}: {canary.bad} of {canary.total}, at most {allowed:.1%} are allowed"
-    verdict, why = Verdict.INCONCLUSIVE, f"{seen}; not enough to tell."
+    judgement = Judgement(
+        metric, Verdict.INCONCLUSIVE, f"{seen}; not enough to tell.",
+        canary, control, allowed, low, high, evidence, tuple(strata),
+    )  # fmt: skip
     if evidence >= FIRES_AT:
-        verdict, why = (
-            Verdict.FAIL,
-            f"{seen}; the evidence for more is {evidence:,.0f}, {FIRES_AT} is enough.",
-        )
-    elif canary.total >= metric.smallest_pass and upper_bound(canary) <= allowed:
-        verdict, why = Verdict.PASS, f"{seen}; it is less for sure."
-    return Judgement(metric, verdict, why, canary, control, allowed, low, high, evidence, tuple(strata))
+        why = f"{seen}; the evidence for more is {evidence:,.0f}, {FIRES_AT} is enough."
+        return replace(judgement, verdict=Verdict.FAIL, why=why)
+    passes_at = judgement.passes_at
+    if passes_at is not None and canary.total >= metric.smallest_pass and upper_bound(canary) <= passes_at:
+        return replace(judgement, verdict=Verdict.PASS, why=f"{seen}; it is less for sure.")
+    return judgement
 
 
 def _stratum(

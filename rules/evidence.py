@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from rules.kpi import wilson
@@ -67,23 +68,28 @@ def e_value(strata: Sequence[tuple[Counts, float]]) -> float:
 
 def _mixture(strata: Sequence[tuple[Counts, float]]) -> float:
     """The mean of the likelihood ratios of all suspected shares against the allowed one."""
-    logs = [_log_ratio(strata, suspected) for suspected in _SUSPECTED]
+    logs = [0.0] * len(_SUSPECTED)
+    for counts, allowed in strata:
+        good = counts.total - counts.bad
+        for at, (of_bad, of_good) in enumerate(_log_ratios(allowed)):
+            logs[at] += counts.bad * of_bad + good * of_good
     largest = max(logs)
     if largest > _LARGEST_LOG:
         return math.inf
     return math.exp(largest) * math.fsum(math.exp(each - largest) for each in logs) / len(logs)
 
 
-def _log_ratio(strata: Sequence[tuple[Counts, float]], suspected: float) -> float:
-    factor = (suspected / (1 - suspected)) / (_ALLOWED_FOR_SUSPECTED / (1 - _ALLOWED_FOR_SUSPECTED))
-    total = 0.0
-    for counts, allowed in strata:
-        if not 0 < allowed < 1:
-            raise ValueError(f"{allowed} is no share that can be exceeded")
+@lru_cache(maxsize=1024)
+def _log_ratios(allowed: float) -> tuple[tuple[float, float], ...]:
+    """For each suspected share how much more likely it makes a bad and a good case than the allowed one, as logs."""
+    if not 0 < allowed < 1:
+        raise ValueError(f"{allowed} is no share that can be exceeded")
+    ratios = []
+    for suspected in _SUSPECTED:
+        factor = (suspected / (1 - suspected)) / (_ALLOWED_FOR_SUSPECTED / (1 - _ALLOWED_FOR_SUSPECTED))
         imagined = odds_times(allowed, factor)
-        total += counts.bad * math.log(imagined / allowed)
-        total += (counts.total - counts.bad) * math.log((1 - imagined) / (1 - allowed))
-    return total
+        ratios.append((math.log(imagined / allowed), math.log((1 - imagined) / (1 - allowed))))
+    return tuple(ratios)
 
 
 def more_bad_until_it_fires(strata: Sequence[tuple[Counts, float]]) -> int | None:
