@@ -62,6 +62,9 @@ class OutboxRelay:
             await asyncio.to_thread(self.spread_flags)
             return None
         client = await self.connect()
+        if Kind(row.kind) is Kind.WAKE_ROLLOUT:
+            await temporal.wake_rollout(client, row.payload["rollout_id"])
+            return None
         run_id = workflow_id(_request_id(row))
         if Kind(row.kind) is Kind.START_APPROVAL:
             await temporal.start_approval(client, run_id, PurchaseInput(**row.payload))

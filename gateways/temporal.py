@@ -22,7 +22,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from rules import messages
-from rules.messages import PurchaseInput
+from rules.messages import PurchaseInput, RolloutInput
 from settings import Settings
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "ensure_search_attributes",
     "signal",
     "start_approval",
+    "wake_rollout",
 ]
 
 DEPARTMENT: Final = SearchAttributeKey.for_keyword("Department")
@@ -149,3 +150,17 @@ async def signal(client: Client, workflow_id: str, name: str, given: Any) -> Non
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NoSuchRun(workflow_id) from None
         raise
+
+
+async def wake_rollout(client: Client, rollout_id: str) -> None:
+    """Let the workflow of a rollout look at once; where there is none, or it was ended by hand, start it."""
+    await client.start_workflow(
+        messages.ROLLOUT,
+        RolloutInput(rollout_id),
+        id=f"rollout-{rollout_id}",
+        task_queue=messages.CONTROL_QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=messages.SIGNAL_WAKE,
+        rpc_timeout=CALL_SECONDS,
+    )

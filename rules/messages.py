@@ -14,6 +14,8 @@ SIGNAL_DECISION: Final = "approval_decision"
 SIGNAL_WITHDRAW: Final = "withdraw"
 SIGNAL_SETTLED: Final = "order_settled"
 QUERY_STATE: Final = "state"
+ROLLOUT: Final = "Rollout"
+SIGNAL_WAKE: Final = "wake"
 
 
 @dataclass(frozen=True)
@@ -174,3 +176,32 @@ class PurchaseResult:
     """How a purchase approval ended: the request's final status."""
 
     status: str
+
+
+@dataclass(frozen=True)
+class RolloutInput:
+    """What a rollout is started with; everything else about it lies in Postgres."""
+
+    rollout_id: str
+
+
+@dataclass(frozen=True)
+class RolloutLook:
+    """What a rollout has to do next.
+
+    Attributes:
+        state: a `rules.rollout.State`.
+        act: a `rules.rollout.Act`.
+        wait_seconds: how long to wait before the next look, where there is nothing to do.
+    """
+
+    state: str
+    act: str
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RolloutResult:
+    """How a rollout ended: a `rules.rollout.State`."""
+
+    state: str

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     ORDER_UNKNOWN = "order_unknown"
     PRICE_ROSE = "price_rose"
     WITHDRAWN = "withdrawn"
+    ROLLOUT = "rollout"
 
 
 class Channel(StrEnum):
@@ -104,6 +105,11 @@ _LINES: dict[Kind, tuple[str, str]] = {
     Kind.WITHDRAWN: (
         "Withdrawn: {number} {title}",
         "{requester} took the request for {title} ({amount}) back. Nothing is left for you to do.",
+    ),
+    # The number is what is rolled out, the title where that stands.
+    Kind.ROLLOUT: (
+        "Rollout of {number}: {title}",
+        "The rollout of {number} is {title}. {detail}",
     ),
 }
 

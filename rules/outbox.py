@@ -16,6 +16,7 @@ class Kind(StrEnum):
     SIGNAL_WITHDRAW = "signal_withdraw"
     SIGNAL_SETTLED = "signal_settled"
     SPREAD_FLAGS = "spread_flags"
+    WAKE_ROLLOUT = "wake_rollout"
 
 
 def rest_seconds(attempts: int) -> float:

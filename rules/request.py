@@ -230,9 +230,13 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
+#: What the id of an approval begins with; the request's id follows.
+WORKFLOW_PREFIX: Final = "purchase-"
+
+
 def workflow_id(request_id: UUID) -> str:
     """The id of the one workflow that carries the request."""
-    return f"purchase-{request_id}"
+    return f"{WORKFLOW_PREFIX}{request_id}"
 
 
 def may_be_duplicate(submitted_at: datetime, now: datetime) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -14,7 +14,7 @@ from rules.errors import BusinessError
 
 
 class State(StrEnum):
-    """Where a rollout stands. BAKE: everybody chosen has it and it is watched, before it becomes the stable one."""
+    """Where a rollout stands. BAKE: whoever was chosen has it and it is watched before it becomes the stable one."""
 
     DRAFT = "draft"
     GATE = "gate"
@@ -42,6 +42,17 @@ class Command(StrEnum):
     ABORT = "abort"
 
 
+class Act(StrEnum):
+    """What has to be done next; see `next_act`."""
+
+    GATE = "gate"
+    CARRY = "carry"
+    WATCH = "watch"
+    RETURN = "return"
+    PROMOTE = "promote"
+    END = "end"
+
+
 class Kind(StrEnum):
     """What is rolled out."""
 
@@ -64,7 +75,7 @@ class RolloutHasEnded(BusinessError):
 
 
 class PromotesOwnRollout(BusinessError):
-    """Who started a rollout does not let it through: another person has to look."""
+    """Who started a rollout does not let it through: another person has to."""
 
     status = 403
 
@@ -76,9 +87,8 @@ class Step:
     Attributes:
         share: percent of the chosen ones, 0 to 100 in steps of 0.1.
         departments: ids; empty means everyone.
-        min_seconds: stays at least this long.
+        min_seconds, max_seconds: stays at least this long; pauses and asks a person after so long without a verdict.
         min_samples: requests that the new one has to have served in this step before the next raise.
-        max_seconds: after this long without a verdict it pauses and a person is asked.
         manual: whether it waits for another person even when every figure is good.
     """
 
@@ -103,7 +113,7 @@ class Plan:
     steps: tuple[Step, ...]
     bake_seconds: int = 600
     check_seconds: int = 30
-    limits: Mapping[str, Decimal] | None = None
+    limits: Mapping[str, Decimal] = field(default_factory=dict)
     native: bool = False
 
 
@@ -116,9 +126,7 @@ class Progress:
     """Where a rollout stands and since when.
 
     Attributes:
-        step: index into the plan's steps.
-        resumes: what a paused rollout goes back to.
-        ends_as: what RETURNING ends in.
+        resumes, ends_as: what a paused rollout goes back to, and what RETURNING ends in.
         ready: every condition of this step or of the bake holds; it waits for another person.
         why: one sentence on why it stands here.
     """
@@ -142,10 +150,9 @@ class Look:
     """What was seen at one check.
 
     Attributes:
-        gate: how the gate ended; None while it runs, and for what needs none.
-        breaches: one sentence for each metric that failed.
-        hard_stops: one sentence for each reason that needs no statistics.
-        open_points: one sentence for each metric that has not passed yet.
+        gate: how the gate ended; None while it runs.
+        breaches, hard_stops, open_points: one sentence for each metric that failed, for each reason that needs no
+            statistics, for each metric that has not passed yet.
         samples: requests that the new one has served in this step.
         newest_at: when the newest figure of the new one was written; None without any.
     """
@@ -193,7 +200,7 @@ def _hold_or_raise(progress: Progress, plan: Plan, look: Look) -> Progress:
 
 
 def what_is_lacking(progress: Progress, plan: Plan, look: Look) -> tuple[str, ...]:
-    """Why a step cannot be left yet, one sentence each; empty when it can. No data is never good data."""
+    """Why a step cannot be left yet, one sentence each. No data is never good data."""
     step = plan.steps[progress.step]
     least = plan.bake_seconds if progress.state is State.BAKE else step.min_seconds
     lacking = []
@@ -234,13 +241,8 @@ def obey(
 ) -> Progress:
     """Where the rollout stands after a person's command.
 
-    Args:
-        by: who gives it.
-        started_by: who started the rollout; None before that.
-
     Raises:
-        RolloutHasEnded: it has ended.
-        NotNow: it does not stand where this could be done; the message says where it stands.
+        RolloutHasEnded, NotNow: the message says where it stands.
         PromotesOwnRollout: promoting is for another person than the one who started it.
     """
     if progress.state in ENDED:
@@ -281,6 +283,15 @@ def _promoted(
     return _raised(progress, plan, now, why)
 
 
+def paused_by(progress: Progress, why: str, now: datetime) -> Progress:
+    """Where the rollout stands when something could not be carried out; a promotion goes back to baking."""
+    if progress.state is State.PROMOTED:
+        return _at(State.PAUSED, now, progress, resumes=State.BAKE, why=why)
+    if progress.state in EXPOSED:
+        return _at(State.PAUSED, now, progress, resumes=progress.state, why=why)
+    return progress
+
+
 def sent_back(progress: Progress, why: str, now: datetime) -> Progress:
     """Where the rollout stands when a person or a guard has called what it rolls out bad."""
     if progress.state in ENDED:
@@ -293,9 +304,7 @@ def changed_by_hand(
 ) -> tuple[Progress, Plan]:
     """The rollout and its plan after a person set another share: one more step, entered at once.
 
-    Raises:
-        RolloutHasEnded: it has ended.
-        NotNow: nobody may be on the new one yet, or the way back has begun.
+    Raises RolloutHasEnded, or NotNow where nobody is on the new one yet or the way back has begun.
     """
     if progress.state in ENDED:
         raise RolloutHasEnded(f"This rollout has ended: it is {progress.state}.")
@@ -310,14 +319,29 @@ def returned(progress: Progress, now: datetime) -> Progress:
     return _at(progress.ends_as or State.RETURNED, now, progress, why=progress.why)
 
 
+def next_act(progress: Progress, *, is_carried: bool) -> Act:
+    """What has to be done where a rollout stands.
+
+    `is_carried` says whether the share that it should have now has been carried out.
+    """
+    match progress.state:
+        case State.GATE:
+            return Act.GATE
+        case State.RETURNING:
+            return Act.RETURN
+        case State.PROMOTED if not is_carried:
+            return Act.PROMOTE
+        case state if state in ENDED:
+            return Act.END
+        case state if state in EXPOSED and not is_carried:
+            return Act.CARRY
+        case _:
+            return Act.WATCH
+
+
 def share_at(progress: Progress, plan: Plan) -> tuple[Decimal, tuple[str, ...]]:
     """The share in percent and the departments that should have the new one now; empty departments: everyone."""
     if not progress.is_exposed:
         return Decimal(100 if progress.state is State.PROMOTED else 0), ()
     step = plan.steps[progress.step]
     return step.share, step.departments
-
-
-def default_steps(share: Decimal, departments: Sequence[str]) -> tuple[Step, ...]:
-    """The one step of a rollout that was asked for as a share of some departments."""
-    return (Step(share, tuple(departments), manual=True),)

@@ -44,7 +44,7 @@ def judge_plan(
         problems["bake_seconds"] = f"Please give at most {MOST_SECONDS} seconds."
     if plan.native and kind is not Kind.BUILD:
         problems["native"] = "Only builds can be ramped by the server."
-    for metric, limit in (plan.limits or {}).items():
+    for metric, limit in plan.limits.items():
         if metric not in known_metrics:
             problems[f"limits.{metric}"] = "There is no such metric."
         elif not limit.is_finite() or not _ZERO < limit < 1:
@@ -81,6 +81,11 @@ def _step_problems(
     return problems
 
 
+def one_step(share: Decimal, departments: Sequence[str]) -> Plan:
+    """The plan of a rollout that was asked for as a share of some departments: it waits there for people."""
+    return Plan((Step(share, tuple(departments), manual=True),))
+
+
 def to_content(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored; `read_plan` is the way back."""
     return {
@@ -97,7 +102,7 @@ def to_content(plan: Plan) -> dict[str, Any]:
         ],
         "bake_seconds": plan.bake_seconds,
         "check_seconds": plan.check_seconds,
-        "limits": {metric: str(limit) for metric, limit in (plan.limits or {}).items()},
+        "limits": {metric: str(limit) for metric, limit in plan.limits.items()},
         "native": plan.native,
     }
 

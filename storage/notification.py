@@ -24,6 +24,7 @@ class NotificationRow(Base):
     """One message to one person on one channel.
 
     Attributes:
+        request_id: None for what concerns no request, such as a rollout.
         recipient_id: None for a chat channel, which belongs to nobody.
         step: tells repeats of one kind apart, such as the second reminder.
     """
@@ -45,7 +46,7 @@ class NotificationRow(Base):
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    request_id: Mapped[UUID] = mapped_column(ForeignKey("request.id"))
+    request_id: Mapped[UUID | None] = mapped_column(ForeignKey("request.id"))
     recipient_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     kind: Mapped[str]
     step: Mapped[str]
@@ -63,7 +64,7 @@ class NotificationRow(Base):
 
 def tell(
     session: Session,
-    request_id: UUID,
+    request_id: UUID | None,
     recipients: Iterable[UUID],
     kind: Kind,
     words: Words,
@@ -74,6 +75,7 @@ def tell(
     """Write the messages into the current transaction, once however often it is called.
 
     Args:
+        request_id: what it is about; None for what concerns no request.
         recipients: who gets it on the page and by mail.
         step: tells repeats of one kind apart.
         to_chat: whether the company's chat channel gets it too.

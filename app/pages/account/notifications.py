@@ -35,8 +35,8 @@ def show_notifications() -> ResponseReturnValue:
     """The newest first, the unread ones marked. Showing them changes nothing: a POST marks them read."""
     session = database.session()
     rows = notification.on_page(session, current_person().id)
-    numbers = request_list.numbers(session, {row.request_id for row in rows})
-    notices = [_notice(row, numbers.get(row.request_id)) for row in rows]
+    numbers = request_list.numbers(session, {row.request_id for row in rows if row.request_id})
+    notices = [_notice(row, numbers.get(row.request_id) if row.request_id else None) for row in rows]
     return render_template(
         "account/notifications.html",
         notices=notices,
