@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from rules.messages import DecisionSignal, PurchaseInput, SettledSignal, Withdra
 from rules.notification import Channel
 from rules.outbox import Kind
 from rules.request import workflow_id
-from storage import audit, flag, flag_spread, flag_use, notification, outbox, person
+from storage import audit, flag, flag_spread, flag_use, notification, outbox, person, route
 from storage.audit import SYSTEM
 from storage.notification import NotificationRow
 from storage.outbox import OutboxRow
@@ -49,14 +49,15 @@ class OutboxRelay:
         """One batch: claim, carry side by side, mark. Returns how many rows were claimed."""
         session = self.sessions()
         try:
-            rows = await asyncio.to_thread(outbox.claim, session, BATCH)
-            results = await asyncio.gather(*(self._carry(row) for row in rows), return_exceptions=True)
+            rows, builds = await asyncio.to_thread(_claim, session)
+            carrying = (self._carry(row, builds) for row in rows)
+            results = await asyncio.gather(*carrying, return_exceptions=True)
             await asyncio.to_thread(_mark, session, rows, results)
         finally:
             await asyncio.to_thread(session.close)
         return len(rows)
 
-    async def _carry(self, row: OutboxRow) -> str | None:
+    async def _carry(self, row: OutboxRow, builds: Mapping[UUID, str]) -> str | None:
         """Carry one message; a returned sentence tells of a message that came too late to matter."""
         if Kind(row.kind) is Kind.SPREAD_FLAGS:
             await asyncio.to_thread(self.spread_flags)
@@ -67,8 +68,8 @@ class OutboxRelay:
             return None
         run_id = workflow_id(_request_id(row))
         if Kind(row.kind) is Kind.START_APPROVAL:
-            await temporal.start_approval(client, run_id, PurchaseInput(**row.payload))
-            return None
+            build = builds.get(_request_id(row))
+            return await _start(client, run_id, PurchaseInput(**row.payload), build)
         name, given = _signal(row)
         try:
             await temporal.signal(client, run_id, name, given)
@@ -92,6 +93,23 @@ class OutboxRelay:
         with self.sessions.begin() as session:
             flag_use.note_reads(session, keys)
         self._counted_at = time.monotonic()
+
+
+def _claim(session: Session) -> tuple[Sequence[OutboxRow], Mapping[UUID, str]]:
+    """Due messages, and the builds that were chosen for the approvals among them."""
+    rows = outbox.claim(session, BATCH)
+    starts = [row.request_id for row in rows if row.kind == Kind.START_APPROVAL and row.request_id]
+    return rows, route.builds_now(session, starts)
+
+
+async def _start(client: Client, run_id: str, given: PurchaseInput, build: str | None) -> str | None:
+    """Start an approval on the build that was chosen at submit; on the current one where that takes none now."""
+    try:
+        await temporal.start_approval(client, run_id, given, build)
+    except temporal.NoSuchBuild:
+        await temporal.start_approval(client, run_id, given)
+        return f"build {build} is gone, so the current one took it"
+    return None
 
 
 def _request_id(row: OutboxRow) -> UUID:
@@ -121,7 +139,8 @@ def _mark(session: Session, rows: Sequence[OutboxRow], results: Sequence[str | B
             continue
         sent.append(row.id)
         if result is not None:
-            audit.record(session, SYSTEM, "signal.late", row.request_id, reason=result)
+            late = "route.late" if Kind(row.kind) is Kind.START_APPROVAL else "signal.late"
+            audit.record(session, SYSTEM, late, row.request_id, reason=result)
     if sent:
         outbox.mark_sent(session, sent)
     session.commit()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from rules.errors import BusinessError, NotFound
 from rules.outbox import rest_seconds
 from rules.rollout import State
-from storage import audit, build, rollout, routing
+from storage import audit, build, rollout, route, routing
 from storage.audit import Actor
 from storage.database import Base, new_id
 
@@ -91,13 +91,14 @@ def ask(
     standing = _open_of(session, build_id)
     if standing is not None:
         return standing
-    route = build.route(session)
-    current = route.current if route is not None else None
+    goes = build.route(session)
+    current = goes.current if goes is not None else None
     stable = current if current != build_id else None
     can_replay = _can_replay(bad.gate)
     if not freeze_only and not forced:
         _check_way(session, stable, build_id, can_replay)
     switched = routing.switch_off_build(session, build_id, actor, reason)
+    route.redirect(session, build_id, actor, reason)
     if rejects and not freeze_only:
         build.reject(session, build_id, reason, actor)
     running = rollout.open_in(session, "build")

@@ -130,4 +130,5 @@ _WORDS: Final[Mapping[str, _Words]] = {
     ),
     "signal.stray": _ignored,
     "signal.late": _ignored,
+    "route.late": lambda who, detail: _("It is handled like every other request after all."),
 }
