@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Numeric, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.flag import Reading
@@ -25,6 +25,7 @@ class ReviewRow(Base):
     __table_args__ = (
         CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence_is_a_share"),
         CheckConstraint("risk_score BETWEEN 0 AND 1", name="risk_is_a_share"),
+        Index("ix_review_finished_at", "finished_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

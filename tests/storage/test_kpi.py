@@ -10,13 +10,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from rules.kpi import Durations, Grain, Ordered, Scope, Share, Tally
-from storage.decision import DecisionRow
-from storage.department import Department
 from storage.kpi import Report, count
-from storage.order import OrderRow
-from storage.person import PersonRow
-from storage.request import RequestRow
-from storage.review import ReviewRow
+from tests.storage.ledger import Ledger
 
 #: Two whole ISO weeks, 2026-W45 and 2026-W46.
 FIRST, LAST = date(2026, 11, 2), date(2026, 11, 15)
@@ -28,130 +23,6 @@ IN_W46 = datetime(2026, 11, 11, 10, tzinfo=UTC)
 
 def _scope(department_id: str | None = None, *, include_demo: bool = False) -> Scope:
     return Scope(FIRST, LAST, department_id, include_demo)
-
-
-class Ledger:
-    """Writes requests with just what the figures look at."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        session.add_all([Department(id="it", name="IT"), Department(id="marketing", name="Marketing")])
-        session.flush()
-        self.ana = PersonRow(
-            name="Ana", email="ana@vistobueno.example", password_hash="", roles=[], department_id="it"
-        )
-        session.add(self.ana)
-        session.flush()
-        self._written = 0
-
-    def request(
-        self,
-        submitted_at: datetime,
-        status: str,
-        *,
-        closed_at: datetime | None = None,
-        department_id: str = "it",
-        auto_approved: bool | None = None,
-        amount: str = "60.00",
-        is_demo: bool = False,
-    ) -> RequestRow:
-        self._written += 1
-        row = RequestRow(
-            number=f"PR-2026-{self._written:06d}",
-            requester_id=self.ana.id,
-            department_id=department_id,
-            asin="B0ABCDEFGH",
-            offer_id="offer",
-            title="Monitor",
-            url="https://www.amazon.es/dp/B0ABCDEFGH",
-            vendor="amazon.es",
-            seller="Amazon",
-            category="electronics",
-            unit_price=Decimal(20),
-            quantity=3,
-            amount=Decimal(amount),
-            currency="EUR",
-            reason="",
-            content_hash="",
-            payload_hash="",
-            status=status,
-            auto_approved=auto_approved,
-            submitted_at=submitted_at,
-            status_since=closed_at or submitted_at,
-            closed_at=closed_at,
-            is_demo=is_demo,
-        )
-        self.session.add(row)
-        self.session.flush()
-        return row
-
-    def review(self, row: RequestRow, finished_at: datetime, *, approved: bool) -> None:
-        self.session.add(
-            ReviewRow(
-                request_id=row.id,
-                input={},
-                auto_approved=approved,
-                confidence=Decimal("0.5"),
-                risk_score=Decimal("0.1"),
-                reason="",
-                checks=[],
-                algorithm="",
-                reviewed_by="",
-                flag_reason="",
-                flag_revision=1,
-                started_at=row.submitted_at,
-                finished_at=finished_at,
-            )
-        )
-
-    def question(
-        self, row: RequestRow, outcome: str | None, decided_at: datetime | None, round_number: int = 1
-    ) -> None:
-        self.session.add(
-            DecisionRow(
-                request_id=row.id,
-                round=round_number,
-                why="review_says_no",
-                detail="",
-                asked_ids=[self.ana.id],
-                asked_at=row.submitted_at,
-                deadline_at=row.submitted_at + timedelta(days=7),
-                amount=row.amount,
-                currency="EUR",
-                content_hash="",
-                outcome=outcome,
-                decided_at=decided_at,
-            )
-        )
-
-    def order(
-        self,
-        row: RequestRow,
-        state: str,
-        at: datetime,
-        *,
-        round_number: int = 1,
-        charged: str | None = None,
-        accepted: int = 3,
-        currency: str = "EUR",
-        unknown: bool = False,
-    ) -> None:
-        self.session.add(
-            OrderRow(
-                request_id=row.id,
-                round=round_number,
-                external_id=f"{row.number}-{round_number}",
-                state=state,
-                quantity=3,
-                currency=currency,
-                highest_unit_price=Decimal(100),
-                intended_at=at,
-                unknown_since=at if unknown else None,
-                settled_at=at,
-                accepted_quantity=accepted,
-                charged_total=None if charged is None else Decimal(charged),
-            )
-        )
 
 
 @pytest.fixture
