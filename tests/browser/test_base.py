@@ -59,6 +59,7 @@ def test_the_keyboard_reaches_the_content_and_the_account(page: Page, company: C
 def test_on_a_phone_the_menu_opens_and_closes(open_page: Callable[..., Page], company: Company) -> None:
     page = open_page(width=390)
     log_in(page, company.ana)
+    page.goto("/")
     first = page.locator("#menu .nav-link").first
     expect(first).to_be_hidden()
     page.get_by_role("button", name="Show the menu").click()

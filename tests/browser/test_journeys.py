@@ -113,6 +113,7 @@ def test_a_dear_request_waits_until_the_manager_approves_it_on_the_row(
     expect(situation(ana)).to_contain_text("Waiting for Bruno Blanco")
     assert whole.ordered() == []
     log_in(bruno, whole.company.bruno)
+    bruno.goto("/")
     expect(bruno.get_by_role("link", name="To decide")).to_contain_text("1 waiting")
     row = bruno.locator("[data-ask]")
     expect(row).to_contain_text(DEAR.title)
@@ -240,6 +241,7 @@ def test_a_request_that_is_withdrawn_leaves_the_inbox_and_is_not_ordered(
     submit(ana)
     expect(situation(ana)).to_contain_text("Waiting for Bruno Blanco")
     log_in(bruno, whole.company.bruno)
+    bruno.goto("/")
     bruno.get_by_role("link", name=DEAR.title).click()
     expect(bruno.get_by_role("heading", name="Your decision")).to_be_visible()
     ana.get_by_role("button", name="Withdraw").click()
