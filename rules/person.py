@@ -30,6 +30,7 @@ class Act(StrEnum):
     DECIDE_REQUEST = "decide_request"
     LIST_ALL_REQUESTS = "list_all_requests"
     SETTLE_ORDER = "settle_order"
+    RECHECK_REQUEST = "recheck_request"
     READ_POLICY = "read_policy"
     WRITE_POLICY = "write_policy"
     READ_KPI = "read_kpi"
@@ -37,6 +38,8 @@ class Act(StrEnum):
     READ_FLAG = "read_flag"
     WRITE_FLAG = "write_flag"
     CONFIRM_FLAG = "confirm_flag"  # as the second person, where a flag lets the system spend money
+    READ_ROUTING = "read_routing"
+    WRITE_ROUTING = "write_routing"
     MANAGE_PEOPLE = "manage_people"
 
 
@@ -50,6 +53,7 @@ OPENED_TO: Final[Mapping[Act, frozenset[Role]]] = {
     Act.DECIDE_REQUEST: frozenset({_M, _F}),  # finance closes the line when no manager is left
     Act.LIST_ALL_REQUESTS: frozenset({_F, _A}),
     Act.SETTLE_ORDER: frozenset({_F}),
+    Act.RECHECK_REQUEST: frozenset({_F}),
     Act.READ_POLICY: frozenset({_M, _F, _A}),
     Act.WRITE_POLICY: frozenset({_F}),
     Act.READ_KPI: frozenset({_M, _F, _P, _A}),
@@ -57,6 +61,8 @@ OPENED_TO: Final[Mapping[Act, frozenset[Role]]] = {
     Act.READ_FLAG: frozenset({_P, _F, _A}),
     Act.WRITE_FLAG: frozenset({_P}),
     Act.CONFIRM_FLAG: frozenset({_P, _F}),
+    Act.READ_ROUTING: frozenset({_P, _F, _A}),
+    Act.WRITE_ROUTING: frozenset({_P}),
     Act.MANAGE_PEOPLE: frozenset({_X}),
 }
 

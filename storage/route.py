@@ -115,18 +115,6 @@ def builds_now(session: Session, request_ids: Collection[UUID]) -> dict[UUID, st
     return {request_id: build for request_id, build in chosen if build is not None}
 
 
-def latest_of(session: Session, requester_id: UUID, limit: int) -> Sequence[tuple[RequestRow, RouteRow | None]]:
-    """Somebody's latest requests, each with its route; None where it was submitted while there was no rule."""
-    rows = session.execute(
-        select(RequestRow, RouteRow)
-        .outerjoin(RouteRow, RouteRow.request_id == RequestRow.id)
-        .where(RequestRow.requester_id == requester_id)
-        .order_by(RequestRow.submitted_at.desc(), RequestRow.id.desc())
-        .limit(limit)
-    )
-    return [(request, given) for request, given in rows]
-
-
 def redirect(session: Session, build: str, actor: Actor, why: str) -> Sequence[UUID]:
     """Let a build take no request any more that was sent to it; returns the requests that it concerns.
 

@@ -92,6 +92,7 @@ def test_auditor_and_admin_neither_buy_nor_decide_nor_change_rules(role: Role, a
         (Act.WRITE_POLICY, {F}),
         (Act.SETTLE_ORDER, {F}),
         (Act.WRITE_FLAG, {P}),
+        (Act.WRITE_ROUTING, {P}),
         (Act.READ_AUDIT, {A}),
         (Act.MANAGE_PEOPLE, {X}),
     ],
@@ -103,6 +104,7 @@ def test_acts_that_spend_decide_or_grant_are_opened_to_these_alone(act: Act, rol
 def test_who_writes_a_thing_may_read_it() -> None:
     assert OPENED_TO[Act.WRITE_POLICY] <= OPENED_TO[Act.READ_POLICY]
     assert OPENED_TO[Act.WRITE_FLAG] <= OPENED_TO[Act.READ_FLAG]
+    assert OPENED_TO[Act.WRITE_ROUTING] <= OPENED_TO[Act.READ_ROUTING]
     assert OPENED_TO[Act.DECIDE_REQUEST] <= OPENED_TO[Act.READ_REQUEST]
     assert OPENED_TO[Act.LIST_ALL_REQUESTS] <= OPENED_TO[Act.READ_REQUEST]
 
@@ -116,6 +118,7 @@ def test_the_auditor_reads_everything_and_writes_nothing() -> None:
         Act.READ_KPI,
         Act.READ_AUDIT,
         Act.READ_FLAG,
+        Act.READ_ROUTING,
     }
 
 

@@ -1,0 +1,240 @@
+"""Who goes where: the routing rules, the form of one, and where somebody's next request would go."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from flask import flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from app import database
+from app.access import current_person, may_here, opens
+from app.errors import is_htmx, wants_json
+from app.limits import limiter
+from app.pages.rollout.routes import pages
+from app.pages.rollout.routing_form import Typed, blank, content_of, judge_why, typed_from, typed_of
+from app.pages.rollout.routing_view import STORY, VERDICTS, Names, changed_words, lines, outlook
+from rules.errors import Invalid, InvalidFields
+from rules.money import MINOR_DIGITS, Money, parse_amount
+from rules.person import Act, Role
+from rules.routing import Mode
+from rules.routing_content import read_rule
+from rules.routing_window import WEEKDAYS
+from storage import build, routing
+from storage import person as people
+from storage.audit import Actor
+from storage.routing import RoutingChanged, RoutingRuleRow
+
+#: What one person may change in a minute; more is a stuck program, not a decision.
+CHANGES = "30 per minute"
+#: What a request is taken to cost where nobody says it.
+USUAL_AMOUNT = Decimal(100)
+
+
+@pages.get("/routing", endpoint="routing")
+@opens(Act.READ_ROUTING)
+def routing_rules() -> ResponseReturnValue:
+    """All rules in the order in which they are asked, what holds for all, and how it came so."""
+    return _list({})
+
+
+def _list(problems: dict[str, str], why: str = "") -> str:
+    session = database.session()
+    names = Names()
+    return render_template(
+        "rollout/routing.html",
+        lines=lines(),
+        state=routing.state(session),
+        server=build.route(session),
+        story=[
+            (change, names.changer(change.changed_by), changed_words(change))
+            for change in routing.changes(session, limit=STORY)
+        ],
+        may_write=may_here(Act.WRITE_ROUTING),
+        problems=problems,
+        why=why,
+    )
+
+
+@pages.post("/routing/state")
+@opens(Act.WRITE_ROUTING)
+@limiter.limit(CHANGES, key_func=lambda: str(current_person().id))
+def routing_state() -> ResponseReturnValue:
+    """Freeze or thaw all routing, or choose how a canary gets its share; in force from the next submit on."""
+    acts: dict[str, dict[str, Any]] = {
+        "freeze": {"frozen": True},
+        "thaw": {"frozen": False},
+        "selective": {"mode": Mode.SELECTIVE},
+        "native": {"mode": Mode.NATIVE},
+    }
+    chosen = acts.get(request.form.get("act", ""))
+    if chosen is None:
+        raise Invalid("Please choose what to do.", "act")
+    typed = request.form.get("why", "")
+    try:
+        why = judge_why(typed)
+    except InvalidFields as refusal:
+        return _refused(refusal, lambda problems: _list(problems, typed))
+    changed = routing.set_state(database.session(), _actor(), why, **chosen)
+    database.commit()
+    _say(changed=changed)
+    return redirect(url_for("rollout.routing"), 303)
+
+
+@pages.get("/routing/new")
+@opens(Act.WRITE_ROUTING)
+def routing_new() -> ResponseReturnValue:
+    """An empty form."""
+    return _form(None, blank(), {})
+
+
+@pages.post("/routing")
+@opens(Act.WRITE_ROUTING)
+@limiter.limit(CHANGES, key_func=lambda: str(current_person().id))
+def routing_add() -> ResponseReturnValue:
+    """Add a rule."""
+    typed = typed_of(request.form)
+    try:
+        content = content_of(typed, Names().ids, {})
+        routing.add_rule(database.session(), content, _actor(), judge_why(typed["why"]))
+    except InvalidFields as refusal:
+        return _refused(refusal, lambda problems: _form(None, typed, problems))
+    database.commit()
+    _say(changed=True)
+    return redirect(url_for("rollout.routing"), 303)
+
+
+@pages.get("/routing/rules/<uuid:rule_id>")
+@opens(Act.READ_ROUTING)
+def routing_rule(rule_id: UUID) -> ResponseReturnValue:
+    """One rule with its history."""
+    row = routing.by_id(database.session(), rule_id)
+    return _form(row, _typed(row), {})
+
+
+def _typed(row: RoutingRuleRow) -> Typed:
+    """A stored rule as the form shows it; one that cannot be read any more begins anew."""
+    try:
+        typed = typed_from(read_rule(str(row.id), row.content), Names().mails)
+    except InvalidFields:
+        typed = blank() | {"name": str(row.content.get("name", ""))}
+    return typed | {"version": str(row.version)}
+
+
+def _form(row: RoutingRuleRow | None, typed: Typed, problems: dict[str, str]) -> str:
+    session, names = database.session(), Names()
+    return render_template(
+        "rollout/routing_rule.html",
+        row=row,
+        typed=typed,
+        problems=problems,
+        rollout_id=row.content.get("rollout_id", "") if row else "",
+        may_write=may_here(Act.WRITE_ROUTING),
+        builds=build.all_builds(session),
+        departments=names.departments,
+        role_options=[(role.value, role.value) for role in Role],
+        weekday_options=[(str(number), name) for number, name in enumerate(WEEKDAYS)],
+        currencies=list(MINOR_DIGITS),
+        story=[
+            (change, names.changer(change.changed_by), changed_words(change))
+            for change in (routing.changes(session, row.id, STORY) if row else ())
+        ],
+    )
+
+
+@pages.post("/routing/rules/<uuid:rule_id>")
+@opens(Act.WRITE_ROUTING)
+@limiter.limit(CHANGES, key_func=lambda: str(current_person().id))
+def routing_change(rule_id: UUID) -> ResponseReturnValue:
+    """Change a rule; whoever edited an older version is told."""
+    session, typed = database.session(), typed_of(request.form)
+    row = routing.by_id(session, rule_id)
+    version = row.version
+    try:
+        # The salt stays, so that a changed share keeps those already in.
+        kept = {name: value for name, value in row.content.items() if name in {"salt", "rollout_id"}}
+        content = content_of(typed, Names().ids, kept)
+        why = judge_why(typed["why"])
+        row = routing.change_rule(
+            session, rule_id, content, _actor(), why, replaces_version=_version(typed["version"])
+        )
+    except InvalidFields as refusal:
+        return _refused(refusal, lambda problems: _form(row, typed, problems))
+    changed = row.version != version
+    database.commit()
+    _say(changed=changed)
+    return redirect(url_for("rollout.routing"), 303)
+
+
+@pages.post("/routing/rules/<uuid:rule_id>/remove")
+@opens(Act.WRITE_ROUTING)
+@limiter.limit(CHANGES, key_func=lambda: str(current_person().id))
+def routing_remove(rule_id: UUID) -> ResponseReturnValue:
+    """Take a rule away."""
+    session = database.session()
+    row = routing.by_id(session, rule_id)
+    try:
+        why = judge_why(request.form.get("why", ""))
+    except InvalidFields as refusal:
+        return _refused(refusal, lambda problems: _form(row, _typed(row), {"why_removed": problems["why"]}))
+    version = _version(request.form.get("version", ""))
+    routing.remove_rule(session, rule_id, _actor(), why, replaces_version=version)
+    database.commit()
+    flash(_("The rule is gone."), "success")
+    return redirect(url_for("rollout.routing"), 303)
+
+
+@pages.get("/routing/why")
+@opens(Act.READ_ROUTING)
+def routing_why() -> ResponseReturnValue:
+    """Where somebody's next request would go, and why."""
+    session = database.session()
+    mail = request.args.get("who", "").strip()[:254]
+    typed = {
+        "amount": request.args.get("amount", str(USUAL_AMOUNT)),
+        "currency": request.args.get("currency", "EUR"),
+    }
+    person = people.by_email(session, mail) if mail and "\x00" not in mail else None
+    problem, found = "", None
+    try:
+        amount = Money(parse_amount(typed["amount"], typed["currency"]), typed["currency"])
+        found = outlook(person, amount) if person is not None else None
+    except Invalid as refusal:
+        problem = refusal.message
+    return render_template(
+        "rollout/routing_why.html",
+        asked_mail=mail,
+        typed=typed,
+        problem=problem,
+        found=found,
+        stranger=bool(mail) and person is None,
+        people=people.all_people(session),
+        currencies=list(MINOR_DIGITS),
+        verdicts=VERDICTS,
+    )
+
+
+def _actor() -> Actor:
+    return Actor.person(current_person().id)
+
+
+def _version(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise RoutingChanged("It is not known which version of the rule you saw. Please look at it again.")
+    return int(text)
+
+
+def _refused(refusal: InvalidFields, page: Any) -> ResponseReturnValue:
+    if wants_json() or is_htmx():
+        raise refusal
+    return make_response(page(refusal.problems), 422)
+
+
+def _say(*, changed: bool) -> None:
+    if changed:
+        flash(_("Saved. The next request goes by it."), "success")
+    else:
+        flash(_("It was so already; nothing was changed."))
