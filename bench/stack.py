@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +33,11 @@ FLOOR_DATABASE = "floor"
 
 @dataclass
 class Stack:
-    """Running parts. `settings` is what the product sees; `floor_url` is the floor's database."""
+    """Running parts. `settings` is what the product sees; `commands` how each part is started."""
 
     plan: Plan
     settings: Settings
+    commands: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -96,15 +97,15 @@ def running() -> Iterator[Stack]:
     for variable in ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SMTP_URL", "VENDOR_URL"):
         env.pop(variable, None)
     plan = Plan(env)
-    stack = Stack(plan, Settings.from_environment(plan.environment))
     commands = parse_procfile((ROOT / "Procfile").read_text(encoding="utf-8")).processes
+    stack = Stack(plan, Settings.from_environment(plan.environment), commands)
     try:
         for name in SERVERS:
             stack.start(name, commands[name])
         _make_databases(stack)
         for name in APPS:
             stack.start(name, commands[name])
-        _wait(lambda: readiness.web(f"{stack.url}/"))
+        wait_for(lambda: readiness.web(f"{stack.url}/"))
         yield stack
     finally:
         for name in reversed(list(stack.processes)):
@@ -115,9 +116,9 @@ def running() -> Iterator[Stack]:
 def _make_databases(stack: Stack) -> None:
     plan = stack.plan
     superuser = plan.database_url(postgres.SUPERUSER, "postgres")
-    _wait(lambda: readiness.postgres(superuser))
+    wait_for(lambda: readiness.postgres(superuser))
     postgres.make_roles(superuser, plan.secret)
-    _wait(lambda: readiness.temporal(stack.settings))
+    wait_for(lambda: readiness.temporal(stack.settings))
     migrate(stack.settings.migration_database_url, stack.settings.database_url)
     psql = shlex.quote(str(postgres.PROGRAMS / "psql"))
     subprocess.run(
@@ -129,8 +130,9 @@ def _make_databases(stack: Stack) -> None:
     migrate(floor_owner, stack.floor_url)
 
 
-def _wait(handshake: object) -> None:
-    readiness.wait_until(handshake, PATIENCE_SECONDS, lambda: True)  # type: ignore[arg-type]
+def wait_for(handshake: Callable[[], None]) -> None:
+    """Wait until a handshake succeeds; raises what `readiness.wait_until` does."""
+    readiness.wait_until(handshake, PATIENCE_SECONDS, lambda: True)
 
 
 def _free_port() -> int:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from rules.flag import AUTOMATED_REVIEW, Level
-from storage import flag, flag_proposal
+from storage import flag, flag_proposal, flag_use
+from storage.database import now
+from storage.flag_use import FlagUseRow
 from storage.outbox import OutboxRow
 from storage.person import PersonRow
 from tests.app.browser import Browser
@@ -20,6 +24,7 @@ from tests.app.questions import trail
 BrowserOf = Callable[[PersonRow], Browser]
 Sessions = sessionmaker[Session]
 URL = "/flags/automated-review"
+STRICTNESS_URL = "/flags/review-strictness"
 
 
 def _form(**changes: str) -> dict[str, str]:
@@ -31,14 +36,18 @@ def _overrides(sessions: Sessions) -> dict[tuple[Level, str], bool]:
         return {key: one.value for key, one in flag.read_truth(session).of(AUTOMATED_REVIEW).items()}
 
 
-def _agree(browser: Browser, sessions: Sessions) -> list[int]:
-    """Agree to everything that waits; the statuses of the answers."""
+def _answer(browser: Browser, sessions: Sessions, answer: str) -> list[int]:
+    """Answer everything that waits; the statuses."""
     with sessions.begin() as session:
         waiting = [(one.key, one.id) for one in flag_proposal.open_ones(session)]
     return [
-        browser.send(f"/flags/{key}/proposals/{number}", {"answer": "agree"}).status_code
+        browser.send(f"/flags/{key}/proposals/{number}", {"answer": answer}).status_code
         for key, number in waiting
     ]
+
+
+def _agree(browser: Browser, sessions: Sessions) -> list[int]:
+    return _answer(browser, sessions, "agree")
 
 
 def _outcome(page: str) -> str:
@@ -196,3 +205,151 @@ def test_the_look_up_says_what_a_person_gets_and_why(
 
 def test_looking_up_nobody_is_told_plainly(browser_of: BrowserOf, company: Company) -> None:
     assert "Nobody has this mail address" in browser_of(company.felix).get(f"{URL}?who=x%00y").text
+
+
+# The list
+
+
+def _row(page: str, key: str) -> str:
+    """A flag's row in the list, as text in one line."""
+    row = next(row for row in page.split("<tr>") if f"<code>{key}</code>" in row)
+    return " ".join(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", row, flags=re.S).split())
+
+
+def test_the_list_names_every_flag_with_what_it_says_for_most(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena = browser_of(company.elena)
+    elena.send(STRICTNESS_URL, _form(value="strict"))
+    elena.send(URL, _form(target="department:it", value="off"))
+    page = elena.get("/flags").text
+    assert "off by default 1 department or person not yet" in _row(page, "automated-review")
+    assert "strict nobody not yet" in _row(page, "review-strictness")
+
+
+def test_a_flag_that_nobody_reads_for_30_days_is_called_unused(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        flag_use.note_reads(session, {"automated-review"})
+        session.execute(update(FlagUseRow).values(counted_since=now(session) - timedelta(days=31)))
+    page = browser_of(company.felix).get("/flags").text
+    assert "unused for 30 days" in _row(page, "review-strictness")
+    assert "unused" not in _row(page, "automated-review")
+
+
+# The second person
+
+
+def test_switching_it_on_waits_for_a_second_person_who_sees_it_in_the_menu(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena, carla = browser_of(company.elena), browser_of(company.carla)
+    assert "agrees" in elena.send(URL, _form(), follow_redirects=True).text
+    assert _overrides(sessions) == {}
+    assert "1 change waits for a second person" in _row(carla.get("/flags").text, "automated-review")
+    page = carla.get(URL).text
+    assert "Elena Esteban" in page
+    assert ">Agree<" in page
+    assert _agree(carla, sessions) == [303]
+    assert _overrides(sessions) == {(Level.EVERYONE, ""): True}
+
+
+def test_who_proposed_can_take_it_back_and_not_agree(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena = browser_of(company.elena)
+    elena.send(URL, _form())
+    page = elena.get(URL).text
+    assert ">Agree<" not in page
+    assert "Take it back" in page
+    assert _agree(elena, sessions) == [403]
+    assert _answer(elena, sessions, "decline") == [303]
+    assert "Waits for a second person" not in elena.get(URL).text
+    assert _overrides(sessions) == {}
+
+
+def test_an_auditor_sees_what_waits_and_answers_nothing(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    browser_of(company.elena).send(URL, _form())
+    felix = browser_of(company.felix)
+    page = felix.get(URL).text
+    assert "Waits for a second person" in page
+    assert ">Agree<" not in page
+    assert _agree(felix, sessions) == [403]
+
+
+@pytest.mark.parametrize("answer", ["", "yes", "on"])
+def test_an_answer_that_says_neither_is_refused(
+    answer: str, browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    browser_of(company.elena).send(URL, _form())
+    assert _answer(browser_of(company.carla), sessions, answer) == [422]
+    assert _overrides(sessions) == {}
+
+
+def test_what_was_answered_meanwhile_is_told(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena, carla, diego = map(browser_of, (company.elena, company.carla, company.diego))
+    elena.send(URL, _form())
+    with sessions.begin() as session:
+        number = flag_proposal.open_ones(session)[0].id
+    path = f"{URL}/proposals/{number}"
+    assert carla.send(path, {"answer": "decline"}).status_code == 303
+    assert diego.send(path, {"answer": "agree"}).status_code == 409
+    assert diego.send(f"{URL}/proposals/{UUID(int=1)}", {"answer": "agree"}).status_code == 404
+    assert _overrides(sessions) == {}
+
+
+def test_a_more_lenient_review_is_proposed_and_a_stricter_one_is_set(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena = browser_of(company.elena)
+    elena.send(STRICTNESS_URL, _form(value="lenient"))
+    assert [entry.detail["value"] for entry in trail(sessions, "flag.proposed")] == ["lenient"]
+    elena.send(STRICTNESS_URL, _form(target="department:it", value="strict"))
+    assert [entry.detail["value"] for entry in trail(sessions, "flag.set")] == ["strict"]
+
+
+# Ends, and two at once
+
+
+def test_a_setting_may_end_by_itself(browser_of: BrowserOf, company: Company, sessions: Sessions) -> None:
+    elena = browser_of(company.elena)
+    elena.send(URL, _form(target="department:it", value="off", until="2090-05-06T07:08"))
+    with sessions.begin() as session:
+        setting = flag.read_truth(session).of(AUTOMATED_REVIEW)[Level.DEPARTMENT, "it"]
+    assert setting.until == datetime(2090, 5, 6, 7, 8, tzinfo=UTC)
+    assert "6 May 2090, 07:08 UTC" in elena.get(URL).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"until": "2020-01-01T00:00"}, "has to be in the future"),
+        ({"until": "tomorrow"}, "a day and a time"),
+        ({"until": "2090-05-06T07:08", "value": "clear"}, "needs no end"),
+    ],
+)
+def test_an_end_that_makes_no_sense_is_told_at_its_field(
+    changes: dict[str, str], said: str, browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    refused = browser_of(company.elena).send(URL, _form(**{"value": "off", **changes}))
+    assert refused.status_code == 422
+    assert said in refused.text
+    assert _overrides(sessions) == {}
+
+
+def test_of_two_who_saw_the_same_state_the_second_is_told(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena = browser_of(company.elena)
+    seen = re.search(r'name="seen" value="(\d+)"', elena.get(URL).text)
+    assert seen is not None
+    assert elena.send(URL, _form(value="off", seen=seen[1])).status_code == 303
+    late = elena.send(URL, _form(value="clear", seen=seen[1]))
+    assert late.status_code == 409
+    assert "a moment ago" in late.text
+    assert _overrides(sessions) == {(Level.EVERYONE, ""): False}
