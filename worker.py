@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -24,7 +24,10 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import registry as activity_registry
 from activities.build import BuildWatch
+from activities.build_return import ReturnDesk
 from activities.notification import Teller
+from activities.outcome import OutcomeBook, OutcomeInterceptor, TaskFailures
+from activities.patch import PatchSwitch
 from activities.registry import Means
 from activities.relay import NotificationRelay, OutboxRelay
 from gateways import temporal, temporal_builds
@@ -35,9 +38,10 @@ from gateways.mail import Mailer
 from rules import messages
 from rules.build import HEARTBEAT, check_build_id
 from rules.errors import Invalid
+from rules.gate_messages import gate_queue
 from settings import Settings
 from storage import build as builds
-from storage import flag_copy, notification, outbox
+from storage import build_return, flag_copy, notification, outbox
 from storage.bell import Bell
 from storage.database import make_engine, make_sessions
 from storage.flag_copy import FlagCopy
@@ -49,8 +53,11 @@ log = logging.getLogger("worker")
 THREADS = 16
 #: 62 KiB each; replaying these short histories is cheap (docs/performance.md).
 CACHED_WORKFLOWS = 1500
+#: What stands for a build where a worker serves without versions.
+UNVERSIONED = "unversioned"
 #: A message that no ring announced waits at most this long.
 SWEEP_SECONDS = 1.0
+CONTROL_THREADS = 8
 #: How often the builds are looked after.
 BUILDS_SECONDS = 2.0
 #: Side by side, so that a slow start of one batch holds no other message up.
@@ -61,7 +68,7 @@ GRACE = timedelta(seconds=45)
 
 async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
     """Serve approvals until told to stop; then finish what has begun."""
-    engine = make_engine(settings.database_url, THREADS, f"approvals/{settings.build_id or 'unversioned'}")
+    engine = make_engine(settings.database_url, THREADS, f"approvals/{settings.build_id or UNVERSIONED}")
     flags = FlagCopy(settings.redis_url).start()
     means = Means(
         sessions=make_sessions(engine),
@@ -73,15 +80,22 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
     client = await _connected(settings, stop)
     if client is None:
         return
+    book = OutcomeBook(means.sessions, settings.build_id or UNVERSIONED).start()
+    logging.getLogger("temporalio.worker").addHandler(TaskFailures(book))
     with ThreadPoolExecutor(2 * THREADS, thread_name_prefix="activity") as threads:
         worker = Worker(
             client,
             task_queue=messages.APPROVALS_QUEUE,
-            workflows=list(workflow_registry.APPROVALS),
-            activities=activity_registry.approvals(means),
+            workflows=[*workflow_registry.APPROVALS, *workflow_registry.TRIALS],
+            activities=[
+                *activity_registry.approvals(means),
+                *activity_registry.trials(means.sessions, settings.build_id),
+            ],
             activity_executor=threads,
             workflow_runner=workflow_registry.fast(),
+            interceptors=[OutcomeInterceptor(book)],
             deployment_config=_version(settings.build_id),
+            patch_activation_callback=PatchSwitch.of(flags),
             max_cached_workflows=CACHED_WORKFLOWS,
             max_concurrent_activities=THREADS,
             max_concurrent_local_activities=THREADS,
@@ -90,12 +104,34 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
             graceful_shutdown_timeout=GRACE,
         )
         announcing = asyncio.create_task(_announce(means.sessions, settings))
-        async with worker:
+        async with worker, _gate_worker(client, settings.build_id, flags, threads):
             log.info("approvals worker is ready", extra={"build": settings.build_id})
             await stop.wait()
         announcing.cancel()
     flags.stop()
     engine.dispose()
+
+
+def _gate_worker(
+    client: Client, build_id: str, flags: FlagCopy, threads: ThreadPoolExecutor
+) -> AbstractAsyncContextManager[object]:
+    """Serves the gate of this build, beside the approvals and never in their way."""
+    if not build_id:
+        return nullcontext()
+    return Worker(
+        client,
+        task_queue=gate_queue(build_id),
+        workflows=list(workflow_registry.APPROVALS),
+        activities=activity_registry.gate(client, build_id),
+        activity_executor=threads,
+        workflow_runner=workflow_registry.fast(),
+        patch_activation_callback=PatchSwitch.of(flags),
+        max_cached_workflows=50,
+        max_concurrent_activities=2,
+        max_concurrent_local_activities=4,
+        max_concurrent_workflow_task_polls=2,
+        max_concurrent_activity_task_polls=1,
+    )
 
 
 def _version(build_id: str) -> WorkerDeploymentConfig | None:
@@ -128,14 +164,16 @@ async def _announce(sessions: sessionmaker[Session], settings: Settings) -> None
         except SQLAlchemyError as error:
             log.warning("a store is away", extra={"error": type(error).__name__})
             await asyncio.sleep(SWEEP_SECONDS)
+            continue  # not another rest on top: who waits for the flags counts on a second
 
 
 async def run_control(settings: Settings, stop: asyncio.Event) -> None:
     """Carry messages out until told to stop."""
-    engine = make_engine(settings.database_url, 4, f"control/{settings.build_id}")
+    engine = make_engine(settings.database_url, 8, f"control/{settings.build_id}")
     sessions = make_sessions(engine)
-    bell = Bell(settings.database_url, [outbox.CHANNEL, notification.CHANNEL])
+    bell = Bell(settings.database_url, [outbox.CHANNEL, notification.CHANNEL, build_return.CHANNEL])
     connect = _Connection(settings).client
+    desk = ReturnDesk(sessions, connect)
     relay = OutboxRelay(sessions, connect, flag_copy.connect(settings.redis_url))
     delivery = NotificationRelay(
         sessions,
@@ -153,7 +191,10 @@ async def run_control(settings: Settings, stop: asyncio.Event) -> None:
             _sweep(delivery.carry_over, partial(bell.wait, notification.CHANNEL, SWEEP_SECONDS)),
             # Redis may come back empty at any time; whoever reads it must not wait for the next change.
             _sweep(partial(_seed_flags, relay), partial(asyncio.sleep, SWEEP_SECONDS)),
+            # A desk of its own: the way back must not queue behind anything.
+            _sweep(desk.carry_over, partial(bell.wait, build_return.CHANNEL, SWEEP_SECONDS)),
             _watch_builds(BuildWatch(sessions, connect, settings.build_id)),
+            _serve_control(settings, sessions, stop),
         )
     ]
     log.info("control worker is ready", extra={"build": settings.build_id})
@@ -185,6 +226,28 @@ async def _until(stop: asyncio.Event) -> None:
 async def _seed_flags(relay: OutboxRelay) -> int:
     await asyncio.to_thread(relay.spread_flags)
     return 0
+
+
+async def _serve_control(settings: Settings, sessions: sessionmaker[Session], stop: asyncio.Event) -> None:
+    """Serve the control queue until told to stop; messages are carried also while nobody answers there."""
+    client = await _connected(settings, stop)
+    if client is None:
+        return
+    with ThreadPoolExecutor(CONTROL_THREADS, thread_name_prefix="control") as threads:
+        async with Worker(
+            client,
+            task_queue=messages.CONTROL_QUEUE,
+            workflows=list(workflow_registry.CONTROL),
+            activities=[
+                *activity_registry.control(sessions, client),
+                *activity_registry.rollouts(sessions, client, settings),
+            ],
+            activity_executor=threads,
+            workflow_runner=workflow_registry.fast(),
+            max_concurrent_activities=CONTROL_THREADS,
+        ):
+            log.info("control queue is served", extra={"build": settings.build_id})
+            await stop.wait()
 
 
 async def _watch_builds(watch: BuildWatch) -> None:

@@ -8,13 +8,21 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
+from temporalio.client import Client
 
 from activities.decision import DecisionActivities
+from activities.gate import GateActivities
 from activities.notification import NotificationActivities, Teller
 from activities.order import OrderActivities
 from activities.product import ProductActivities
+from activities.rehearsal import RehearsalActivities
+from activities.replay import ReplayActivities, SmokeActivities
 from activities.review import ReviewActivities
+from activities.rollout import RolloutActivities
+from activities.rollout_lever import BuildLever
 from gateways.amazon import AmazonBusiness
+from rules.rollout import Kind
+from settings import Settings
 from storage.flag_copy import FlagCopy
 
 
@@ -49,4 +57,55 @@ def approvals(means: Means) -> list[Callable[..., Any]]:
         order.read_order_back,
         order.ask_settlement,
         notification.tell_people,
+    ]
+
+
+def trials(sessions: sessionmaker[Session], build_id: str) -> list[Callable[..., Any]]:
+    """What every build serves beside the approvals, on the same queue."""
+    return [SmokeActivities(sessions, build_id).smoke_check]
+
+
+def gate(client: Client, build_id: str) -> list[Callable[..., Any]]:
+    """What every build serves on its gate queue: its own answers to each step, and its replays."""
+    own = RehearsalActivities()
+    return [
+        ReplayActivities(client, build_id).replay_histories,
+        own.validate_product,
+        own.review_request,
+        own.ask_approver,
+        own.read_decision,
+        own.remind_approver,
+        own.escalate_decision,
+        own.expire_decision,
+        own.note_stray_signal,
+        own.place_order,
+        own.read_order_back,
+        own.ask_settlement,
+        own.tell_people,
+    ]
+
+
+def control(sessions: sessionmaker[Session], client: Client) -> list[Callable[..., Any]]:
+    """The activities that a control worker serves."""
+    gate = GateActivities(sessions, client)
+    return [
+        gate.survey_build,
+        gate.rehearse_build,
+        gate.end_rehearsal,
+        gate.try_smoke_run,
+        gate.note_gate,
+    ]
+
+
+def rollouts(sessions: sessionmaker[Session], client: Client, settings: Settings) -> list[Callable[..., Any]]:
+    """The activities that carry rollouts; a control worker serves them, too."""
+    levers = {Kind.BUILD: BuildLever(sessions, client)}
+    has_chat = settings.slack_webhook_url is not None
+    rollout = RolloutActivities(sessions, levers, settings.public_url, has_chat)
+    return [
+        rollout.look_at_rollout,
+        rollout.pass_gate,
+        rollout.carry_share,
+        rollout.take_back,
+        rollout.make_stable,
     ]

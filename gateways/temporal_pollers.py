@@ -174,6 +174,15 @@ async def await_life(client: Client, build_id: str, within_seconds: float | None
     return False
 
 
+async def unserved(client: Client, build_id: str) -> list[Queue]:
+    """The queues that no living worker of the build asks; takes as long as a few heartbeats. Raises RPCError."""
+    if not await await_life(client, build_id):
+        return list(QUEUES)
+    if build_id in await heartbeats(client):
+        return []
+    return [queue for queue, at in last_polls(await pollers(client), build_id).items() if at is None]
+
+
 async def _signs(client: Client, build_id: str) -> dict[str, datetime]:
     """What changes while a worker of the build lives."""
     beats, polls = await asyncio.gather(heartbeats(client), pollers(client))

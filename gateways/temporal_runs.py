@@ -248,7 +248,8 @@ async def newest_runs(
         query: of visibility, without the workflow's type.
         most: in all; each of `statuses` (our own `Status`) gets its share, so that rare ones are there, too.
     """
-    narrowed = [f" AND Status = '{status}'" for status in statuses] or [""]
+    # Without its quotes the name is a word of SQL.
+    narrowed = [f" AND `Status` = '{status}'" for status in statuses] or [""]
     share = max(1, most // len(narrowed))
     found: list[tuple[str, str]] = []
     for part in narrowed:

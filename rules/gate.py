@@ -12,6 +12,8 @@ OPEN_SAMPLE: Final = 200
 CLOSED_SAMPLE: Final = 200
 #: One run on the build has to come through within this.
 SMOKE_WITHIN: Final = timedelta(seconds=30)
+#: A gate that has said nothing for so long has died.
+GATE_WITHIN: Final = timedelta(minutes=15)
 #: A failure's reason is kept as long as a person reads.
 LONGEST_REASON: Final = 600
 MOST_FAILURES: Final = 20

@@ -12,13 +12,24 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Numeric, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Numeric,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.build import ALIVE_FOR, BuildState
 from rules.errors import NotFound
-from rules.gate import Gate
+from rules.gate import GATE_WITHIN, Gate
 from storage import audit
 from storage.audit import Actor
 from storage.database import Base
@@ -206,11 +217,14 @@ def is_live(session: Session, build_id: str) -> bool:
 
 
 def begin_gate(session: Session, build_id: str, actor: Actor) -> bool:
-    """Note that a gate begins; False where one runs already. Raises NotFound."""
+    """Note that a gate begins; False where one runs already, unless that began long ago. Raises NotFound."""
     row = by_id(session, build_id)
     begun = session.execute(
         update(BuildRow)
-        .where(BuildRow.build_id == build_id, BuildRow.gate_begun_at.is_(None))
+        .where(
+            BuildRow.build_id == build_id,
+            or_(BuildRow.gate_begun_at.is_(None), BuildRow.gate_begun_at < func.now() - GATE_WITHIN),
+        )
         .values(gate_begun_at=func.now())
         .returning(BuildRow.build_id)
     ).one_or_none()

@@ -7,9 +7,16 @@ from typing import Final
 from temporalio.worker import UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.build_gate import BuildGate
 from workflows.purchase_approval import PurchaseApproval
+from workflows.rollout import Rollout
+from workflows.smoke_run import SmokeRun
 
 APPROVALS: Final = (PurchaseApproval,)
+#: What every build serves beside the approvals.
+TRIALS: Final = (SmokeRun,)
+#: Served by the control worker, which is no build: a bad build cannot steer its own way.
+CONTROL: Final = (BuildGate, Rollout)
 
 
 def sandbox() -> SandboxedWorkflowRunner:
