@@ -10,6 +10,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.access import set_up_access
+from app.api import set_up_api
 from app.assets import set_up_assets
 from app.catalogue import set_up_catalogue
 from app.database import db
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> Flask:
     Babel(app)
     set_up_log(app, fold=not local)
     set_up_access(app)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     set_up_limits(app, settings.redis_url)
     set_up_headers(app, settings.public_url)
     set_up_errors(app)
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
     set_up_flags(app, settings.redis_url)
     set_up_catalogue(app, settings)
     set_up_pages(app)
+    set_up_api(app, csrf)
     return app
 
 

@@ -16,6 +16,7 @@ from flask_wtf.csrf import generate_csrf
 from app import database
 from app.account import Account
 from app.session import PostgresSessions, ServerSession
+from app.token import TokenNeeded, bearer_account, is_api
 from rules.errors import BusinessError, Invalid, NotAllowed, NotFound
 from rules.person import Act, Person, may, may_read_request
 from rules.request import is_number
@@ -28,6 +29,8 @@ from storage.request import RequestRow
 
 View = TypeVar("View", bound=Callable[..., Any])
 _log = logging.getLogger("vistobueno.access")
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class LoginNeeded(BusinessError):
@@ -80,6 +83,7 @@ def guard() -> None:
     if here.fault is not None:
         raise here.fault
     _refuse_cross_site()
+    by_token = is_api() and _take_token(here)
     if request.endpoint is None:
         return  # no such address or method: Flask answers 404 or 405
     declared = declaration_of(current_app, request.endpoint, request.method)
@@ -96,6 +100,18 @@ def guard() -> None:
     g.person_id = here.account.person.id  # for the log
     if not may(here.account.person.roles, declared.act):
         raise NotAllowed("Your roles do not open this page.")
+    if is_api() and not by_token and request.method not in SAFE_METHODS:
+        raise TokenNeeded(
+            "A change through the API needs a token; a session alone could be used by another site."
+        )
+
+
+def _take_token(here: ServerSession) -> bool:
+    """Let the person behind a token be who is here, for this request only; False where it brings none."""
+    account = bearer_account()
+    if account is not None:
+        here.account = account
+    return account is not None
 
 
 def _refuse_repeats(declared: Declaration) -> None:
@@ -112,7 +128,7 @@ class RepeatedParameter(Invalid):
 
 def _refuse_cross_site() -> None:
     """Refuse changes that another site's page sends; the form token is the second lock on this door."""
-    if request.method in {"GET", "HEAD", "OPTIONS"}:
+    if request.method in SAFE_METHODS:
         return
     origin = request.headers.get("Origin")
     foreign = origin is not None and urlsplit(origin).netloc != request.host

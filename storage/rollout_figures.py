@@ -16,6 +16,7 @@ from rules.request import workflow_id
 from rules.routing import predict_native
 from storage.database import now
 
+WHOLE: Final = Decimal(100)
 SLOW_MS: Final = 30_000
 #: A step that was due so long ago and has not been done counts as not progressed.
 PROGRESS_SECONDS: Final = 30

@@ -1,0 +1,89 @@
+"""Hangs the API on the app: schemas, strict reading, our own problem documents, the OpenAPI description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeVar, cast
+
+from flask import Flask, jsonify
+from flask.typing import ResponseReturnValue
+from flask_smorest import Api, Blueprint
+from flask_wtf.csrf import CSRFProtect
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from app.access import opens
+from rules.errors import InvalidFields
+from rules.person import Act
+
+VERSION: Final = "v1"
+PREFIX: Final = f"/api/{VERSION}"
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class StrictParser(FlaskParser):
+    """Reads arguments; what does not fit becomes our own refusal, naming each field."""
+
+    def handle_error(self, error: ValidationError, *_given: Any, **_more: Any) -> NoReturn:
+        """Raise InvalidFields, with one sentence for each field."""
+        messages = error.messages_dict
+        raise InvalidFields(_flat(messages.get("json") or messages.get("query") or messages))
+
+
+def _flat(messages: Any, name: str = "") -> dict[str, str]:
+    if isinstance(messages, dict):
+        found: dict[str, str] = {}
+        for key, value in messages.items():
+            field = "" if key == "_schema" else str(key)
+            found |= _flat(value, ".".join(part for part in (name, field) if part))
+        return found
+    sentences = messages if isinstance(messages, list) else [messages]
+    return {name or "body": " ".join(map(str, sentences))}
+
+
+class Subject(Blueprint):  # type: ignore[misc]
+    """The routes of one subject, read strictly."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def at(self, path: str, method: str) -> Callable[[View], View]:
+        """Open a view at a path below the subject's own, for one method."""
+        return cast("Callable[[View], View]", self.route(path, methods=[method]))
+
+    def reads(self, schema: type[Schema]) -> Callable[[View], View]:
+        """Hand the view its judged body as the first argument."""
+        return cast("Callable[[View], View]", self.arguments(schema))
+
+
+class _Described(Api):  # type: ignore[misc]
+    """Describes our routes. Errors are shown by app/errors.py, and the description by a view that says whom it is for."""
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+    def _register_doc_blueprint(self) -> None:
+        pass
+
+
+def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
+    """Register every subject of the API. Changes need a token, so that no form token is asked for."""
+    from app.api import deployment, flags, rollouts, routing
+
+    app.config.update(
+        API_TITLE="Vistobueno",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX=None,
+    )
+    api = _Described(app)
+    for subject in (deployment, rollouts, flags, routing):
+        csrf.exempt(subject.api)
+        api.register_blueprint(subject.api)
+
+    @opens(Act.USE_ACCOUNT)
+    def describe() -> ResponseReturnValue:
+        """The OpenAPI description of everything here."""
+        return jsonify(api.spec.to_dict())
+
+    app.add_url_rule(f"{PREFIX}/openapi.json", "api_description", describe)
