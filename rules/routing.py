@@ -249,7 +249,12 @@ def _draw(rule: Rule, subject: Subject, live: Collection[str], going_on: _GoingO
     if unit_id is None:
         part = going_on.take(rule)
         arms = tuple(_arms(rule, part, live)) if part else ()
-        return Trial(rule, Verdict.TAKES if arms else Verdict.NOT_DRAWN, f"Takes {share} of them.", arms=arms)
+        return Trial(
+            rule,
+            Verdict.TAKES if arms else Verdict.NOT_DRAWN,
+            f"It takes {share} of the requests.",
+            arms=arms,
+        )
     bucket = bucket_of(rule.salt, rule.unit, unit_id)
     drawn = f"The {rule.unit.value} drew {Decimal(bucket) / _BUCKETS_PER_PERCENT:.3f} of 100"
     if not is_enrolled(bucket, rule.share_percent):

@@ -72,10 +72,16 @@ class Window:
             if moment is not None
         ]
         if self.weekdays:
-            parts.append(", ".join(WEEKDAYS[day] for day in sorted(self.weekdays)))
+            parts.append(_say_days(sorted(self.weekdays)))
         if self.from_hour is not None and self.to_hour is not None:
             parts.append(f"{self.from_hour:%H:%M} to {self.to_hour:%H:%M}")
         return f"{', '.join(parts)} ({self.zone})" if parts else "always"
+
+
+def _say_days(days: list[int]) -> str:
+    if len(days) > 2 and days[-1] - days[0] == len(days) - 1:
+        return f"{WEEKDAYS[days[0]]} to {WEEKDAYS[days[-1]]}"
+    return ", ".join(WEEKDAYS[day] for day in days)
 
 
 ALWAYS: Final = Window()

@@ -144,11 +144,13 @@ def add_rule(session: Session, content: Mapping[str, Any], actor: Actor, why: st
     """Write a new rule, in force from the commit on.
 
     Raises:
-        InvalidFields: the content is no valid rule.
+        InvalidFields: the content is no valid rule, or a person names a rollout that should steer it.
     """
     _one_at_a_time(session)
     rule_id = new_id()
     after = _checked(session, rule_id, content)
+    if after["rollout_id"] and actor.id is not None:
+        raise InvalidFields({"rollout_id": "Only a rollout names itself here."})
     row = RoutingRuleRow(id=rule_id, content=after, version=1, changed_by=actor.id)
     session.add(row)
     _note(session, rule_id, None, after, actor, why, "routing.rule_added")
@@ -167,6 +169,8 @@ def change_rule(
 ) -> RoutingRuleRow:
     """Replace what a rule says, in force from the commit on; what it says already changes nothing.
 
+    A content without a salt keeps the one that stands, so that a raised share drops nobody.
+
     Args:
         replaces_version: the version that was edited.
         rollout_id: the rollout that asks; empty where a person does.
@@ -177,7 +181,11 @@ def change_rule(
         SteeredByRollout: it belongs to a rollout that is not the one that asks.
     """
     row = _edited(session, rule_id, replaces_version, rollout_id)
-    before, after = row.content, _checked(session, rule_id, content)
+    before = row.content
+    kept = {"salt": before["salt"]} if "salt" in before else {}
+    after = _checked(session, rule_id, {**kept, **content})
+    if after["rollout_id"] not in ("", rollout_id):
+        raise InvalidFields({"rollout_id": "Only a rollout names itself here."})
     if before == after:
         return row
     row.content, row.version, row.changed_by = after, row.version + 1, actor.id

@@ -126,4 +126,5 @@ def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
 def test_a_window_says_itself_in_its_own_zone() -> None:
     window = Window(at("2026-07-01 07:00"), None, MADRID, (0, 2), time(9), time(17, 30))
     assert window.say() == "from 2026-07-01 09:00, Monday, Wednesday, 09:00 to 17:30 (Europe/Madrid)"
+    assert Window(weekdays=(0, 1, 2, 3, 4)).say() == "Monday to Friday (UTC)"
     assert (Window().say(), Window().limits, window.limits) == ("always", False, True)

@@ -130,6 +130,23 @@ def test_a_rule_of_a_rollout_is_changed_by_that_rollout_only(session: Session, c
     assert routing.read_rules(session).rules[0].share_percent == 50
 
 
+def test_nobody_but_a_rollout_makes_a_rule_its_own(session: Session, company: Company) -> None:
+    elena = Actor.person(company.elena.id)
+    with pytest.raises(InvalidFields):
+        routing.add_rule(session, to_b2(rollout_id="r1"), elena, "Mine for ever")
+    row = routing.add_rule(session, to_b2(), elena, "Begin")
+    with pytest.raises(InvalidFields):
+        routing.change_rule(session, row.id, to_b2(rollout_id="r1"), elena, "Mine", replaces_version=1)
+
+
+def test_a_change_that_names_no_salt_keeps_the_draw(session: Session, company: Company) -> None:
+    row = routing.add_rule(session, to_b2(salt="summer", share_percent="10"), SYSTEM, "Begin")
+    routing.change_rule(session, row.id, to_b2(share_percent="20"), SYSTEM, "More", replaces_version=1)
+    routing.change_rule(session, row.id, to_b2(salt="anew"), SYSTEM, "Draw anew", replaces_version=2)
+    salts = [change.after and change.after["salt"] for change in routing.changes(session, row.id)]
+    assert salts == ["anew", "summer", "summer"]
+
+
 def test_a_rule_that_is_not_there_is_not_found(session: Session) -> None:
     with pytest.raises(NotFound):
         routing.change_rule(session, uuid4(), to_b2(), SYSTEM, "?", replaces_version=1)

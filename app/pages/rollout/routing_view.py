@@ -16,7 +16,7 @@ from rules.errors import InvalidFields
 from rules.evidence import Split, check_split
 from rules.money import Money
 from rules.request import workflow_id
-from rules.routing import Mode, Rule, RuleSet, Trial, Verdict, in_order, predict_native, trials
+from rules.routing import Kind, Mode, Rule, RuleSet, Trial, Verdict, in_order, predict_native, trials
 from rules.routing_content import read_rule
 from storage import build, department, route, route_list, routing
 from storage import person as people
@@ -81,7 +81,7 @@ class Outlook:
 
 
 def lines() -> list[Line]:
-    """Every rule in the order in which they are asked; those that cannot be read first."""
+    """Every rule in the order in which they are asked, exclusions first; before them those that cannot be read."""
     session = database.session()
     rows = {str(row.id): row for row in routing.all_rules(session)}
     readable: dict[str, Rule] = {}
@@ -94,7 +94,7 @@ def lines() -> list[Line]:
     live, names = build.live_builds(session), Names()
     return broken + [
         _line(rows[rule.id], rule, names, [one for one in rule.builds if one not in live])
-        for rule in in_order(readable.values())
+        for rule in sorted(in_order(readable.values()), key=lambda rule: rule.kind is not Kind.EXCLUDE)
     ]
 
 
