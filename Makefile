@@ -6,6 +6,7 @@ SHELL := /bin/sh
 PYTHON ?=
 
 BIN := .venv/bin
+export ID COMMIT NOTE
 STEP := @sh local/step.sh
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -23,6 +24,10 @@ FRONTEND_SOURCES := $(shell find app/frontend -name node_modules -prune -o -type
 .PHONY: run
 run: $(TO_RUN) $(FRONTEND) ## A working company on http://localhost:8000; Ctrl-C ends it, its data stays
 	@$(BIN)/python -m local.run
+
+.PHONY: build-worker
+build-worker: $(TO_RUN) ## Another build beside the running one: ID=two, and COMMIT=… for the code of a commit
+	@$(BIN)/python -m local.build_worker
 
 .PHONY: reset
 reset: $(TO_RUN) ## Start over: asks, then deletes .local with all its data

@@ -7,13 +7,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 import redis
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
-from gateways import temporal
+from gateways import temporal, temporal_builds, temporal_gate
 from gateways.chat import Chat, ChatNotTaken
 from gateways.mail import Mailer, MailNotTaken
 from rules import messages
@@ -32,6 +33,10 @@ log = logging.getLogger(__name__)
 BATCH = 10
 #: How often it is noted which flags were read.
 COUNT_READS_SECONDS = 30.0
+
+_FOR_BUILDS: Final = {Kind.CHECK_BUILD, Kind.FORGET_BUILD}
+#: How the audit trail names a message that could not do what it was for; all others are signals.
+_LATE: Final = {Kind.START_APPROVAL: "route.late", Kind.FORGET_BUILD: "build.not_forgotten"}
 
 Connect = Callable[[], Awaitable[Client]]
 
@@ -66,6 +71,8 @@ class OutboxRelay:
         if Kind(row.kind) is Kind.WAKE_ROLLOUT:
             await temporal.wake_rollout(client, row.payload["rollout_id"])
             return None
+        if Kind(row.kind) in _FOR_BUILDS:
+            return await _carry_to_builds(client, Kind(row.kind), row.payload["build_id"])
         run_id = workflow_id(_request_id(row))
         if Kind(row.kind) is Kind.START_APPROVAL:
             build = builds.get(_request_id(row))
@@ -112,6 +119,20 @@ async def _start(client: Client, run_id: str, given: PurchaseInput, build: str |
     return None
 
 
+async def _carry_to_builds(client: Client, kind: Kind, build_id: str) -> str | None:
+    """Begin the gate of a build, or let the server forget it; a returned sentence says why it did not."""
+    if kind is Kind.CHECK_BUILD:
+        await temporal_gate.start_gate(client, build_id)
+        return None
+    try:
+        await temporal_builds.delete(client, build_id)
+    except temporal_builds.UnknownBuild:
+        return None
+    except temporal_builds.RouteRefused as refusal:
+        return f"{build_id}: {refusal}"
+    return None
+
+
 def _request_id(row: OutboxRow) -> UUID:
     if row.request_id is None:
         raise ValueError(f"outbox row {row.id} names no request")
@@ -139,7 +160,7 @@ def _mark(session: Session, rows: Sequence[OutboxRow], results: Sequence[str | B
             continue
         sent.append(row.id)
         if result is not None:
-            late = "route.late" if Kind(row.kind) is Kind.START_APPROVAL else "signal.late"
+            late = _LATE.get(Kind(row.kind), "signal.late")
             audit.record(session, SYSTEM, late, row.request_id, reason=result)
     if sent:
         outbox.mark_sent(session, sent)

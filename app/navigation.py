@@ -57,6 +57,7 @@ MENU: Final[list[Item]] = [
     Item("kpi.figures", _l("Figures"), "chart-bar", Act.READ_KPI),
     Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG, _to_confirm),
     Item("rollout.routing", _l("Routing"), "arrows-split", Act.READ_ROUTING),
+    Item("rollout.builds", _l("Builds"), "versions", Act.READ_ROUTING),
     Item("auditor.trail", _l("Audit"), "history", Act.READ_AUDIT),
     Item("admin.people", _l("People"), "users", Act.MANAGE_PEOPLE),
 ]

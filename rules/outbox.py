@@ -17,6 +17,8 @@ class Kind(StrEnum):
     SIGNAL_SETTLED = "signal_settled"
     SPREAD_FLAGS = "spread_flags"
     WAKE_ROLLOUT = "wake_rollout"
+    CHECK_BUILD = "check_build"
+    FORGET_BUILD = "forget_build"
 
 
 def rest_seconds(attempts: int) -> float:

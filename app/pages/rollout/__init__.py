@@ -1,6 +1,7 @@
-"""What the platform people switch: flags, and who goes where."""
+"""What the platform people switch: flags, who goes where, and which builds there are."""
 
-from app.pages.rollout import routing as _routing  # hangs its views on the same pages
+from app.pages.rollout import builds as _builds  # hangs its views on the same pages
+from app.pages.rollout import routing as _routing
 from app.pages.rollout.routes import pages
 
-__all__ = ["_routing", "pages"]
+__all__ = ["_builds", "_routing", "pages"]

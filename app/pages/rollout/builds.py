@@ -1,0 +1,99 @@
+"""The builds: which there are, who lives, what the gate said, and the wish to try or forget one. Asks no Temporal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from app import database
+from app.access import current_person, may_here, opens
+from app.limits import limiter
+from app.pages.rollout.routes import pages
+from rules.build import BuildState
+from rules.errors import AlreadyDecided, Invalid
+from rules.gate import Gate
+from rules.outbox import Kind
+from rules.person import Act
+from storage import audit, build, outbox
+from storage.audit import Actor
+from storage.build import BuildRow
+from storage.database import now
+
+WISHES = "30 per minute"
+#: Older knowledge is told with its age.
+FRESH_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Line:
+    """One build as the page shows it.
+
+    Attributes:
+        gate: None where it never ran.
+    """
+
+    row: BuildRow
+    is_live: bool
+    gate: Gate | None
+
+    @property
+    def may_be_forgotten(self) -> bool:
+        """Whether the server may be asked to forget it."""
+        return self.row.state == BuildState.DRAINED.value and not self.is_live
+
+
+@pages.get("/builds", endpoint="builds")
+@opens(Act.READ_ROUTING)
+def builds_page() -> ResponseReturnValue:
+    """Every build with its state, its life, its runs and its gate."""
+    session = database.session()
+    moment = now(session)
+    rows = build.all_builds(session)
+    route = build.route(session)
+    return render_template(
+        "rollout/builds.html",
+        lines=[Line(row, row.live_until is not None and row.live_until > moment, _gate(row)) for row in rows],
+        route=route,
+        is_stale=route is not None and (moment - route.checked_at).total_seconds() > FRESH_SECONDS,
+        may_write=may_here(Act.WRITE_ROUTING),
+    )
+
+
+def _gate(row: BuildRow) -> Gate | None:
+    return Gate.from_json(row.gate) if row.gate is not None else None
+
+
+@pages.post("/builds/<build_id>/gate")
+@opens(Act.WRITE_ROUTING)
+@limiter.limit(WISHES, key_func=lambda: str(current_person().id))
+def builds_gate(build_id: str) -> ResponseReturnValue:
+    """Let the gate of a build run; what it found stands on the page when it is through."""
+    session = database.session()
+    if build.begin_gate(session, build_id, Actor.person(current_person().id)):
+        outbox.put(session, Kind.CHECK_BUILD, None, {"build_id": build_id})
+        database.commit()
+        flash(_("The gate of %(build)s runs. Its result will stand here.", build=build_id), "success")
+    else:
+        flash(_("The gate of %(build)s runs already.", build=build_id))
+    return redirect(url_for("rollout.builds"), 303)
+
+
+@pages.post("/builds/<build_id>/forget")
+@opens(Act.WRITE_ROUTING)
+@limiter.limit(WISHES, key_func=lambda: str(current_person().id))
+def builds_forget(build_id: str) -> ResponseReturnValue:
+    """Let the server forget a drained build; our own row of it stays."""
+    session = database.session()
+    row = build.by_id(session, build_id)
+    if row.state == BuildState.GONE.value:
+        raise AlreadyDecided(_("The server has forgotten this build already."))
+    if row.state != BuildState.DRAINED.value:
+        raise Invalid(_("Only a drained build can be forgotten; this one is %(state)s.", state=row.state))
+    audit.record(session, Actor.person(current_person().id), "build.forget_asked", build_id=build_id)
+    outbox.put(session, Kind.FORGET_BUILD, None, {"build_id": build_id})
+    database.commit()
+    flash(_("The server is asked to forget %(build)s.", build=build_id), "success")
+    return redirect(url_for("rollout.builds"), 303)
