@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -114,7 +115,8 @@ def test_confidence_and_review_time_leave_out_reviews_that_could_not_judge(ledge
     ledger.review(blind, AT, approved=False, confidence="0")
     ledger.session.flush()
     whole = count_whole(ledger.session, _scope())
-    assert (whole.blind, whole.confidence.n, whole.confidence.value) == (1, 30, pytest.approx(0.7))
+    assert (whole.blind, whole.confidence.n) == (1, 30)
+    assert whole.confidence.value == pytest.approx(0.7)
     assert whole.confidence.low == pytest.approx(0.7 - 1.959964 * 0.101710 / 30**0.5, abs=1e-4)
     assert whole.review_time == Durations(30, 15.0, 27.0, None)
     assert whole.review_time_mean.value == pytest.approx(15.5)
@@ -129,9 +131,7 @@ def test_the_time_saved_compares_the_medians_of_what_was_approved(ledger: Ledger
     # Of 40 the 20th is the median; floor(20 - 2.2414 * sqrt(40) / 2) = 12th and ceil(21 + 7.09) = 29th are its bounds.
     assert whole.quick == Estimate(40, 20.0, 12.0, 29.0)
     assert whole.slow == Estimate(40, 200.0, 120.0, 290.0)
-    assert whole.time_saved == Estimate(
-        40, pytest.approx(0.9), pytest.approx(1 - 29 / 120), pytest.approx(1 - 12 / 290)
-    )
+    assert astuple(whole.time_saved) == pytest.approx((40, 0.9, 1 - 29 / 120, 1 - 12 / 290))
 
 
 def test_builds_variants_and_policy_versions_stand_side_by_side(ledger: Ledger) -> None:
@@ -175,7 +175,8 @@ def test_average_amounts_are_told_by_department_and_currency(ledger: Ledger) -> 
     ledger.session.flush()
     slices = count(ledger.session, _scope())
     marketing = slices[Grouping.DEPARTMENT, "marketing"].amounts["EUR"]
-    assert (marketing.decided.n, marketing.decided.value) == (30, pytest.approx(20.0))
+    assert marketing.decided.n == 30
+    assert marketing.decided.value == pytest.approx(20.0)
     assert marketing.auto == marketing.decided
     assert slices[Grouping.ALL, ""].amounts["USD"].decided == Estimate(1)
 
