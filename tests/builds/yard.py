@@ -19,6 +19,7 @@ from local.room import Room
 from rules.build import BuildState
 from rules.messages import PurchaseInput
 from rules.request import Status, workflow_id
+from storage.person import PersonRow
 from storage.request import RequestRow
 from tests.loop import ThreadRunner
 from tests.processes import PATIENCE_SECONDS, ROOT, Program
@@ -42,8 +43,8 @@ class Yard:
         self.folder = folder
         self._environment = dict(environment)
         self._runner = runner
-        self._room = Room(folder / "room")
-        self._owner = self._room.become_owner()
+        self.room = Room(folder / "room")
+        self._owner = self.room.become_owner()
         self.programs: dict[str, Program] = {}
 
     @property
@@ -77,15 +78,18 @@ class Yard:
     def _start(self, name: str, arguments: list[str], ready: str, code: Path, note: str = "") -> Program:
         command = [sys.executable, "worker.py", *arguments]
         environment = {**self._environment, "BUILD_NOTE": note}
-        program = self.programs[name] = Program(name, command, environment, self._room, code)
+        program = self.programs[name] = Program(name, command, environment, self.room, code)
         program.start()
         program.wait_for_words(ready)
         return program
 
     def changed_code(self, name: str, path: str, *changes: tuple[str, str]) -> Path:
-        """A copy of the code in which these texts of one file stand changed; each must be there once."""
+        """A copy of the code in which these texts of one file stand changed; each must be there once.
+
+        The same name again changes the same copy.
+        """
         folder = self.folder / name
-        for each in CODE:
+        for each in CODE if not folder.exists() else ():
             source = ROOT / each
             if source.is_dir():
                 shutil.copytree(source, folder / each, ignore=shutil.ignore_patterns("__pycache__"))
@@ -108,20 +112,23 @@ class Yard:
 
     # Requests
 
-    def submit(self, *, dear: bool = False, held_on: str | None = None) -> RequestRow:
-        """Submit a request of Ana's, as the page does, and let it be carried over.
+    def submit(
+        self, *, dear: bool = False, held_on: str | None = None, by: PersonRow | None = None
+    ) -> RequestRow:
+        """Submit a request, as the page does, and let it be carried over.
 
         Args:
+            by: whose request it is; None is Ana's.
             dear: the review leaves it to her manager.
             held_on: start its run on this build, past the rules of routing.
         """
         desk = self.desk
         article = desk.article(dearer_than=500, cheaper_than=2500) if dear else desk.article()
         if held_on is None:
-            return desk.submit(article)
+            return desk.submit(article, by=by)
         self.programs["control"].send(signal.SIGSTOP)  # else it would be faster than we are
         try:
-            row = desk.submit(article)
+            row = desk.submit(article, by=by)
             given = PurchaseInput(
                 str(row.id),
                 row.number,
