@@ -8,10 +8,12 @@ from collections.abc import Callable
 from statistics import median
 
 import pytest
+import redis
 
 from rules.decision import Why
 from rules.flag import FRESH_FOR
 from rules.request import Status
+from storage.flag_spread import KEY
 from storage.request import RequestRow
 from tests.faults.pages import Pages
 from tests.faults.plant import SLOWER_SECONDS, Plant
@@ -65,5 +67,19 @@ def test_without_valkey_a_person_decides_and_no_page_is_slower(
 
     bring_back()
     plant.await_fresh_flags()
+    assert _submit(plant, ana).auto_approved
+    plant.check()
+
+
+def test_an_emptied_valkey_is_filled_again_by_itself_and_the_flags_never_go_back(plant: Plant) -> None:
+    ana = plant.browser_of(plant.company.ana)
+    revision = plant.desk.flags.revision
+    with redis.Redis.from_url(plant.settings.redis_url) as client:
+        epoch = client.hget(KEY, "epoch")
+        client.flushall()
+        plant._await(lambda: client.exists(KEY), bool)
+        assert client.hget(KEY, "epoch") != epoch
+    plant.await_fresh_flags()
+    assert plant.desk.flags.revision >= revision
     assert _submit(plant, ana).auto_approved
     plant.check()

@@ -29,7 +29,7 @@ from gateways.amazon_account import account_of
 from local.vendor.catalogue import Article, catalogue
 from rules import messages
 from rules.decision import judge_answer
-from rules.flag import AUTOMATED_REVIEW, Level
+from rules.flag import AUTOMATED_REVIEW, Flag, Level, Value
 from rules.messages import PurchaseResult
 from rules.money import Money
 from rules.product import link_to
@@ -148,8 +148,12 @@ class Desk:
 
     def switch_review(self, on: bool) -> None:
         """Set the automated review for everybody and wait until the worker's copy is fresh."""
+        self.switch_flag(AUTOMATED_REVIEW, on)
+
+    def switch_flag(self, one: Flag, value: Value) -> None:
+        """Set a flag for everybody and wait until the worker's copy is fresh."""
         with self.sessions.begin() as session:
-            wish = flag.Change(AUTOMATED_REVIEW, Level.EVERYONE, "", on, "for this test")
+            wish = flag.Change(one, Level.EVERYONE, "", value, "for this test")
             flag.set_value(session, wish, SYSTEM)
         self.relay.spread_flags()
         with self.sessions.begin() as session:

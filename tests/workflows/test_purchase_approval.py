@@ -7,7 +7,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from rules.decision import NO_DECISION
+from rules.flag import REVIEW_STRICTNESS
 from rules.request import Status
+from rules.review import ReviewInput, review_content
+from rules.strictness import STRICTNESS
+from storage import policy
+from storage import review as reviews
 from storage.request import RequestRow
 from tests.workflows import journeys
 from tests.workflows.desk import Desk
@@ -83,6 +88,33 @@ def test_with_the_review_switched_off_a_person_decides(desk: Desk, play: Play) -
     [question] = desk.decisions(row)
     assert (row.status, question.why) == (Status.COMPLETED, "review_is_off")
     assert "review.skipped" in desk.audit(row)
+
+
+@pytest.mark.parametrize(
+    ("strictness", "status"),
+    [("strict", "awaiting_decision"), ("standard", "completed"), ("lenient", "completed")],
+)
+def test_how_strict_the_review_was_is_kept_with_it_and_can_be_run_again(
+    strictness: str, status: str, desk: Desk, play: Play
+) -> None:
+    async def journey(desk: Desk) -> RequestRow:
+        desk.set_rules(max_amount="250.00")
+        desk.switch_flag(REVIEW_STRICTNESS, strictness)
+        row = desk.submit(desk.article(dearer_than=126, cheaper_than=249))
+        async with desk.worker():
+            await desk.carry()
+            return await desk.until(row, Status(status))
+
+    row = play(journey)
+    with desk.sessions.begin() as session:
+        review = reviews.of_request(session, row.id)
+        assert review is not None
+        rule_set = policy.in_force(session, row.department_id)
+    assert rule_set is not None
+    assert review.input["strictness"] == STRICTNESS[strictness].to_content()
+    again = review_content(ReviewInput.from_content(review.input), rule_set.content)
+    assert (again.auto_approved, again.reason) == (review.auto_approved, review.reason)
+    assert ("strict at the moment" in review.reason) is (strictness == "strict")
 
 
 def test_when_the_review_breaks_three_times_a_person_decides(desk: Desk, play: Play) -> None:
