@@ -28,7 +28,7 @@ MESSAGES: list[type[Any]] = [
     for _, kind in inspect.getmembers(messages, inspect.isclass)
     if dataclasses.is_dataclass(kind) and kind.__module__ == messages.__name__
 ]
-VALUES: dict[type, Any] = {str: "ñ\n{}", int: 7, bool: True}
+VALUES: dict[type, Any] = {str: "ñ\n{}", int: 7, float: 0.25, bool: True}
 
 
 def filled(kind: type[Any]) -> Any:
