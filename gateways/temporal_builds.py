@@ -1,6 +1,6 @@
 """Worker builds at Temporal: which there are, where new work goes, who asks for it, and changing that.
 
-Knows the server's calls and traps (docs/decisions/0008); knows no reason to change a route and no Postgres.
+Knows the server's calls and traps (docs/decisions/0011); knows no reason to change a route and no Postgres.
 """
 
 from __future__ import annotations

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from temporalio.api.enums.v1 import EventType
+
 from rules.flag import Flag, Kind
+from storage.request import RequestRow
 from tests.builds.yard import Yard
 
 PATCH: Final = "second-look-v1"
@@ -42,3 +45,10 @@ def second_look(yard: Yard, flag: str) -> Path:
         ("from rules.flag import Flag\n", "from rules.flag import SECOND_LOOK, Flag\n"),
         ("{REVIEW: None}", f'{{REVIEW: None, "{PATCH}": {flag}}}'),
     )
+
+
+def took_it(yard: Yard, row: RequestRow) -> bool:
+    """Whether a request's run has taken the patch's new branch."""
+    history = yard.run(yard.desk.handle(row).fetch_history())
+    markers = [each for each in history.events if each.event_type == EventType.EVENT_TYPE_MARKER_RECORDED]
+    return any(PATCH in str(each.marker_recorded_event_attributes) for each in markers)

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
-from temporalio.api.enums.v1 import EventType
 
 from gateways import temporal_builds
 from rules.flag import Level
 from rules.request import Status
 from storage import flag
 from storage.audit import SYSTEM
-from storage.request import RequestRow
-from tests.builds.second_look import PATCH, SECOND_LOOK, second_look
+from tests.builds.second_look import SECOND_LOOK, second_look, took_it
 from tests.builds.yard import Yard
-
-
-def took_it(yard: Yard, row: RequestRow) -> bool:
-    """Whether a request's run has taken the patch's new branch."""
-    history = yard.run(yard.desk.handle(row).fetch_history())
-    markers = [each for each in history.events if each.event_type == EventType.EVENT_TYPE_MARKER_RECORDED]
-    return any(PATCH in str(each.marker_recorded_event_attributes) for each in markers)
 
 
 def switch_on(yard: Yard, sessions: sessionmaker[Session], department_id: str) -> None:
