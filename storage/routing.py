@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, func, select, text, true
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Text,
+    cast,
+    func,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import AlreadyDecided, BusinessError, InvalidFields, NotFound
@@ -94,24 +108,35 @@ def read_rules_at(session: Session) -> tuple[RuleSet, datetime]:
 
     Where a stored rule cannot be read the whole set comes frozen: a rule that is left out might be an exclusion.
     """
-    newest = select(func.coalesce(func.max(RoutingChangeRow.revision), 0)).scalar_subquery()
-    state = RoutingStateRow
-    found = session.execute(
-        select(
-            state.mode, state.frozen, newest, func.now(), RoutingRuleRow.id, RoutingRuleRow.content
-        ).outerjoin(RoutingRuleRow, true())
-    ).all()
+    found = session.execute(_EVERYTHING).all()
     mode, frozen, revision, now = found[0][:4]
     rules: list[Rule] = []
     for *_, rule_id, content in found:
         if rule_id is None:
             continue
         try:
-            rules.append(read_rule(str(rule_id), content))
+            rules.append(_rule(str(rule_id), content))
         except InvalidFields:
             log.exception("a stored routing rule cannot be read", extra={"rule": str(rule_id)})
             frozen = True
     return RuleSet(revision, tuple(rules), frozen, Mode(mode)), now
+
+
+#: Made once: every submit sends it.
+_EVERYTHING = select(
+    RoutingStateRow.mode,
+    RoutingStateRow.frozen,
+    select(func.coalesce(func.max(RoutingChangeRow.revision), 0)).scalar_subquery(),
+    func.now(),
+    RoutingRuleRow.id,
+    cast(RoutingRuleRow.content, Text),
+).outerjoin(RoutingRuleRow, true())
+
+
+@lru_cache(maxsize=512)
+def _rule(rule_id: str, content: str) -> Rule:
+    """A stored rule, read once for as long as its text stands."""
+    return read_rule(rule_id, json.loads(content))
 
 
 def all_rules(session: Session) -> Sequence[RoutingRuleRow]:

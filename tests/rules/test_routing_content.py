@@ -63,7 +63,7 @@ WINDOW = {"zone": "Europe/Madrid"}
         ({"name": "x" * 81}, "name"),
         ({"name": "a\x00b"}, "name"),
         ({"name": 5}, "name"),
-        ({"nmae": "typo"}, "nmae"),
+        ({"label": "a slip"}, "label"),
         ({"kind": "teleport"}, "kind"),
         ({"build": ""}, "build"),
         ({"build": "b 2"}, "build"),
