@@ -214,7 +214,10 @@ class BuildLever:
         native = share_at(row.progress, row.as_plan)[0] if row.as_plan.native else None
         return Seen(
             rollout_figures.read_figures(session, row.target, since, native),
-            rollout_figures.count_requests(session, row.target, row.since),
+            # Baking asks for time, not for as many requests once more.
+            rollout_figures.count_requests(
+                session, row.target, row.since if row.state == State.STEP else since
+            ),
             rollout_figures.newest_at(session, row.target, since),
         )
 

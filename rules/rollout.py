@@ -117,8 +117,9 @@ class Plan:
     native: bool = False
 
 
-#: Figures that are older than so many checks are stale.
+#: Figures that are older than so many checks are stale, but none that is younger than two minutes.
 FRESH_CHECKS: Final = 10
+FRESH_AT_LEAST: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def what_is_lacking(progress: Progress, plan: Plan, look: Look) -> tuple[str, ..
         lacking.append(f"It stays here for {remaining:.0f} s more.")
     if look.samples < step.min_samples:
         lacking.append(f"{look.samples} of {step.min_samples} requests have been through it.")
-    oldest = timedelta(seconds=plan.check_seconds * FRESH_CHECKS)
+    oldest = max(FRESH_AT_LEAST, timedelta(seconds=plan.check_seconds * FRESH_CHECKS))
     if look.newest_at is None:
         lacking.append("There are no figures yet.")
     elif look.now - look.newest_at > oldest:
