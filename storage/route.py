@@ -6,16 +6,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, func, insert, select, update
+from sqlalchemy import BigInteger, ForeignKey, Index, and_, false, func, insert, not_, select, true, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.money import Money
 from rules.routing import Reason, Route, Subject, decide
 from storage import audit, routing
 from storage.audit import SYSTEM, Actor
+from storage.build import BuildRow
 from storage.database import Base
 from storage.person import PersonRow
+from storage.routing import RoutingRuleRow, RoutingStateRow
 
+TAKEN_BACK_MEANWHILE = "Its rule or build was taken back before it started."
 #: Asked only where a rule stands, so that a request without rules pays nothing for it.
 LiveBuilds = Callable[[Session], Collection[str]]
 
@@ -102,17 +105,37 @@ def of(session: Session, request_id: UUID) -> RouteRow | None:
 
 
 def builds_now(session: Session, request_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Request -> the build to start it on; those that go to the current one are left out."""
+    """Request -> the build to start it on; those that go to the current one are left out.
+
+    A submit that was under way while a build was taken back may have stored a route to it all the same. So a route
+    counts only where its rule is still on, nothing is frozen and the build is not rejected; else it is redirected here.
+    """
     if not request_ids:
         return {}
-    chosen = session.execute(
-        select(RouteRow.request_id, RouteRow.build).where(
+    stands = and_(
+        not_(RoutingStateRow.frozen),
+        BuildRow.rejected_at.is_(None),
+        func.coalesce(RoutingRuleRow.content["enabled"].as_boolean(), false()),
+    )
+    found = session.execute(
+        select(RouteRow.request_id, RouteRow.build, stands)
+        .join(RoutingStateRow, true())
+        .outerjoin(RoutingRuleRow, RoutingRuleRow.id == RouteRow.rule_id)
+        .outerjoin(BuildRow, BuildRow.build_id == RouteRow.build)
+        .where(
             RouteRow.request_id.in_(request_ids),
             RouteRow.build.is_not(None),
             RouteRow.redirected_at.is_(None),
         )
-    )
-    return {request_id: build for request_id, build in chosen if build is not None}
+    ).all()
+    late = [request_id for request_id, _, counts in found if not counts]
+    if late:
+        session.execute(
+            update(RouteRow)
+            .where(RouteRow.request_id.in_(late))
+            .values(redirected_at=func.now(), redirected_why=TAKEN_BACK_MEANWHILE)
+        )
+    return {request_id: build for request_id, build, counts in found if counts and build is not None}
 
 
 def redirect(session: Session, build: str, actor: Actor, why: str) -> Sequence[UUID]:

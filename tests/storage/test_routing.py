@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -277,6 +279,70 @@ def test_redirected_requests_go_to_the_current_build_and_keep_what_was_chosen(
     stored = route.of(session, row.id)
     assert stored is not None
     assert (stored.build, stored.build_now, stored.redirected_why) == ("b2", None, "It is bad")
+
+
+def _switch_off(session: Session) -> None:
+    routing.switch_off_build(session, "b2", SYSTEM, "It is bad")
+
+
+def _freeze(session: Session) -> None:
+    routing.set_state(session, SYSTEM, "It burns", frozen=True)
+
+
+def _reject(session: Session) -> None:
+    session.execute(text("UPDATE build SET rejected_at = now()"))
+
+
+@pytest.mark.parametrize("take_back", [_switch_off, _freeze, _reject])
+def test_a_submit_that_was_under_way_while_its_build_was_taken_back_starts_on_the_current_one(
+    take_back: Callable[[Session], None], sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        company = hire(session)
+        make_live(session, "b2")
+        routing.add_rule(session, to_b2(), SYSTEM, "Begin")
+    with sessions.begin() as slow:
+        row = submit(slow, company.julia)  # it has read the rules, and is not yet committed
+        with sessions.begin() as session:
+            take_back(session)
+            assert route.redirect(session, "b2", SYSTEM, "It is bad") == []
+    with sessions.begin() as session:
+        assert route.builds_now(session, [row.id]) == {}
+        stored = route.of(session, row.id)
+        assert stored is not None
+        assert (stored.build, stored.build_now) == ("b2", None)
+        assert stored.redirected_why == route.TAKEN_BACK_MEANWHILE
+
+
+def test_a_route_whose_rule_stands_is_started_where_it_was_sent(session: Session, company: Company) -> None:
+    make_live(session, "b2")
+    routing.add_rule(session, to_b2(), SYSTEM, "Begin")
+    sent, left = submit(session, company.julia), submit(session, company.ana)
+    assert route.builds_now(session, [sent.id, left.id]) == {sent.id: "b2"}
+    assert route.builds_now(session, []) == {}
+
+
+def test_of_two_who_change_a_rule_at_the_same_instant_one_is_told(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        hire(session)
+        rule_id = routing.add_rule(session, to_b2(), SYSTEM, "Begin").id
+    barrier = Barrier(2)
+
+    def change(share: str) -> bool:
+        barrier.wait()
+        try:
+            with sessions.begin() as session:
+                routing.change_rule(
+                    session, rule_id, to_b2(share_percent=share), SYSTEM, "Mine", replaces_version=1
+                )
+        except RoutingChanged:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(change, ["20", "30"])) == [False, True]
+    with sessions.begin() as session:
+        assert [change.rule_id for change in routing.changes(session)] == [rule_id, rule_id]
 
 
 def test_what_a_rule_sent_where_can_be_counted(session: Session, company: Company) -> None:
