@@ -322,6 +322,27 @@ def test_writers_at_once_leave_one_history_in_the_order_of_their_commits(session
         assert {subject: one.value for (_, subject), one in truth.of(AUTOMATED_REVIEW).items()} == last
 
 
+def test_a_higher_revision_is_never_seen_before_a_lower_one(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        hire(session)
+
+    def write(department_id: str) -> int:
+        with sessions.begin() as session:
+            flag.set_value(session, _wish(True, Level.DEPARTMENT, department_id), SYSTEM)
+            return flag.read_truth(session).revision
+
+    waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with ThreadPoolExecutor(1) as threads, sessions() as first, sessions() as looking:
+        flag.set_value(first, _wish(True, Level.DEPARTMENT, "it"), SYSTEM)
+        lower = flag.read_truth(first).revision
+        second = threads.submit(write, "marketing")
+        while not second.done() and not looking.scalar(waits):
+            looking.rollback()
+        assert not second.done(), "the second writer did not wait for the first"
+        first.commit()
+        assert second.result() > lower
+
+
 def test_the_product_cannot_rewrite_the_history(sessions: Sessions) -> None:
     with sessions.begin() as session:
         hire(session)

@@ -226,8 +226,10 @@ def test_after_a_restore_of_an_older_database_its_flags_count(
 
 def test_a_relay_that_was_only_slow_takes_nothing_back(client: Redis, copy: FlagCopy) -> None:
     publish(client, _snapshot(9, OFF))
+    epoch = client.hget(KEY, "epoch")
     reads = iter([_snapshot(8), _snapshot(9, OFF)])
     spread(client, lambda: next(reads))
+    assert client.hget(KEY, "epoch") == epoch
     copy.refresh()
     assert (copy.revision, _is_on(copy)) == (9, False)
 
