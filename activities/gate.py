@@ -54,14 +54,17 @@ class GateActivities:
     @activity.defn
     async def rehearse_build(self, given: GateInput) -> list[RunRef]:
         """Play every script for every department, as patches may be on for some of them only."""
-        with self.sessions.begin() as session:
-            departments = list(department.names(session))
+        departments = await asyncio.to_thread(self._departments)
         plays = [
             self._rehearse(given.build_id, script, department_id)
             for script in SCRIPTS
             for department_id in departments
         ]
         return list(await asyncio.gather(*plays))
+
+    def _departments(self) -> list[str]:
+        with self.sessions.begin() as session:
+            return list(department.names(session))
 
     async def _rehearse(self, build_id: str, script: Script, department_id: str) -> RunRef:
         request_id = rehearsal.request_id(script, build_id, department_id, uuid4().hex[:8])
@@ -107,6 +110,5 @@ class GateActivities:
             given.build_id, given.current, tuple(given.unserved), given.forward, given.back, given.smoke
         )
         with self.sessions.begin() as session:
-            build.announce(session, given.build_id, "", "")
             build.note_gate(session, given.build_id, gate)
         return GateResult(given.build_id, gate.passed, list(gate.reasons))

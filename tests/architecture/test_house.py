@@ -27,6 +27,7 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "
 
 #: The only product files that look at the environment, each for handing it to Settings.
 READERS_OF_THE_ENVIRONMENT = {
+    "activities/run_gate.py",
     "activities/emergency_return.py",
     "app/add_api_token.py",
     "app/add_person.py",
