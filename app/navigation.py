@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from app import database
 from app.access import may_here
 from rules.person import Act, Person, Role, may
-from storage import flag_proposal, inbox, request_search
+from storage import flag_proposal, inbox, recheck, request_search
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ def _unsettled(_person: Person) -> int:
     return request_search.count_unsettled(database.session())
 
 
+def _to_recheck(person: Person) -> int:
+    return recheck.count_waiting(database.session(), person.id)
+
+
 def _to_confirm(person: Person) -> int:
     if not may(person.roles, Act.CONFIRM_FLAG):
         return 0
@@ -53,8 +57,10 @@ MENU: Final[list[Item]] = [
     Item("employee.requests", _l("My requests"), "list", Act.SUBMIT_REQUEST),
     Item("finance.requests", _l("All requests"), "receipt", Act.LIST_ALL_REQUESTS),
     Item("finance.orders", _l("To settle"), "truck", Act.SETTLE_ORDER, _unsettled),
+    Item("finance.rechecks", _l("To recheck"), "eye", Act.RECHECK_REQUEST, _to_recheck),
     Item("finance.policies", _l("Rules"), "adjustments", Act.READ_POLICY),
     Item("kpi.figures", _l("Figures"), "chart-bar", Act.READ_KPI),
+    Item("rollout.dashboard", _l("Rollout"), "player-play", Act.READ_ROUTING),
     Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG, _to_confirm),
     Item("rollout.routing", _l("Routing"), "arrows-split", Act.READ_ROUTING),
     Item("rollout.builds", _l("Builds"), "versions", Act.READ_ROUTING),
@@ -68,7 +74,7 @@ HOME: Final[list[tuple[Role, str]]] = [
     (Role.FINANCE, "finance.requests"),
     (Role.AUDITOR, "finance.requests"),
     (Role.EMPLOYEE, "employee.requests"),
-    (Role.PLATFORM, "rollout.flags"),
+    (Role.PLATFORM, "rollout.dashboard"),
     (Role.ADMIN, "admin.people"),
 ]
 

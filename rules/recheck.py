@@ -74,7 +74,9 @@ def judge_verdict(verdict: str, why: str) -> Judged:
 def check_may_recheck(judge_id: UUID, requester_id: UUID) -> None:
     """Refuse where the request is the judge's own."""
     if judge_id == requester_id:
-        raise OwnRequestCannotBeRechecked("This is your own request; a colleague in finance looks at it again.")
+        raise OwnRequestCannotBeRechecked(
+            "This is your own request; a colleague in finance looks at it again."
+        )
 
 
 def judge_share(share: str, why: str) -> tuple[Decimal, str]:

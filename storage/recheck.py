@@ -220,7 +220,7 @@ def judge(session: Session, row: RequestRow, by: UUID, judged: Judged) -> bool:
         Actor.person(by),
         "recheck.judged",
         row.id,
-        outcome=judged.verdict.value,
+        verdict=judged.verdict.value,
         comment=judged.why,
     )
     return True

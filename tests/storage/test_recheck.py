@@ -111,7 +111,7 @@ def test_a_verdict_is_kept_once_and_noted_and_a_repeat_changes_nothing(
     assert _waiting(session, daniel) == []
     entries = session.scalars(select(AuditRow).where(AuditRow.request_id == row.id)).all()
     assert [(entry.action, entry.actor_id) for entry in entries] == [("recheck.judged", daniel.id)]
-    assert entries[0].detail == {"outcome": "wrong", "comment": "Bought twice."}
+    assert entries[0].detail == {"verdict": "wrong", "comment": "Bought twice."}
     told = recheck.newest(session)[0]
     assert (told.row.verdict, told.judge, told.requester) == ("wrong", "Daniel", "Ana")
 

@@ -128,6 +128,14 @@ _WORDS: Final[Mapping[str, _Words]] = {
     "order.price_changed": lambda who, detail: (
         _("The vendor asks more than was approved, so nothing was ordered.") + " " + _said(detail)
     ),
+    "recheck.judged": lambda who, detail: (
+        _(
+            "%(who)s looked at the automatic approval again and found it %(verdict)s.",
+            who=who,
+            verdict=_("right") if detail.get("verdict") == "right" else _("wrong"),
+        )
+        + _quoted(detail)
+    ),
     "signal.stray": _ignored,
     "signal.late": _ignored,
     "route.late": lambda who, detail: _("It is handled like every other request after all."),
