@@ -135,6 +135,8 @@ class Words:
     refusals: list[tuple[str, str]]
     short_delivery: tuple[str, str]
     settled: str
+    recheck_share: str
+    recheck_wrong: list[str]
 
 
 def read_words() -> Words:
@@ -147,4 +149,6 @@ def read_words() -> Words:
         refusals=[(code, text) for code, text in data["refusals"]],
         short_delivery=(data["short_delivery"][0], data["short_delivery"][1]),
         settled=data["settled"],
+        recheck_share=data["recheck_share"],
+        recheck_wrong=data["recheck_wrong"],
     )

@@ -20,12 +20,13 @@ from local.demo.company import Colleague, Company, read_company, read_words
 from local.demo.history import Past, live_all
 from local.demo.life import Life, id_at
 from local.demo.questions import Deciders
+from local.demo.rechecks import look_again
 from local.demo.rulings import Rulings, open_rules
 from local.demo.waiting import submit_waiting
 from local.demo.wishes import Wishes
 from local.demo.worktime import DAYS, after_office_hours, submit_times
 from local.vendor.catalogue import catalogue
-from rules.person import Person
+from rules.person import Person, Role
 from rules.request import format_number
 from storage import audit
 from storage.audit import SYSTEM, AuditRow
@@ -34,6 +35,7 @@ from storage.decision import DecisionRow
 from storage.department import Department
 from storage.order import OrderRow
 from storage.person import PersonRow, fold_email
+from storage.recheck import RecheckRow, RecheckShareRow
 from storage.request import NUMBERS, RequestRow, SubmissionRow
 from storage.review import ReviewRow
 
@@ -42,6 +44,9 @@ SEED: Final = 20_261
 ASKED: Final = 812
 #: Rules, flag and accounts are older than the first request.
 OPENED_DAYS_AGO: Final = DAYS + 10
+#: The builds that would have done the past, and how many days ago the second one took over.
+BUILDS: Final = ("past-1", "past-2")
+_SECOND_BUILD_DAYS_AGO: Final = 45
 #: One loader at a time.
 _LOCK: Final = 7_013_250_412
 
@@ -90,7 +95,15 @@ def load(
     people = _open_accounts(session, company, opened_at, chance)
     rulings = open_rules(session, company, people, opened_at, at, chance)
     lives = _live(company, people, rulings, at, chance, vendor_hosts, tolerance_percent)
-    _write(session, lives, rulings.entries)
+    _name_builds(lives, at)
+    finance = sorted(
+        (row.to_person() for row in people.values() if Role.FINANCE in row.roles), key=lambda p: p.name
+    )
+    chance = random.Random(seed + 1)  # noqa: S311  of its own, so that it changes nothing else of the past
+    rechecks = look_again(lives, finance, read_words(), opened_at, at, chance)
+    _write(session, lives, [*rulings.entries, *rechecks.entries])
+    session.execute(insert(RecheckShareRow), rechecks.shares)
+    session.execute(insert(RecheckRow), rechecks.rows)
     waiting = submit_waiting(session, company.waiting, people, catalogue())
     audit.record(session, SYSTEM, "demo.loaded", seed=seed, requests=len(lives), waiting=len(waiting))
     return Loaded(len(people), len(lives), len(waiting))
@@ -150,6 +163,15 @@ def _live(
 
     lives = live_all(past, submit_times(chance, at, ASKED), who, lambda p, t: wishes.wish(p, t, chance))
     return [life for life in lives if life.closed_at is not None and life.closed_at <= at]
+
+
+def _name_builds(lives: list[Life], at: datetime) -> None:
+    """Let each review say which build would have written it."""
+    took_over = at - timedelta(days=_SECOND_BUILD_DAYS_AGO)
+    for life in lives:
+        if life.review is not None:
+            build = BUILDS[life.review["finished_at"] >= took_over]
+            life.review["written_by"] = f"approvals/{build}"
 
 
 def _deciders(company: Company, people: Mapping[str, Person], at: datetime) -> Deciders:

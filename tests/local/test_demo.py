@@ -19,6 +19,7 @@ from local.demo.company import read_company
 from local.demo.history import history_at
 from local.demo.load import SEED, State, load, state_of
 from local.demo.logins import table
+from local.demo.rechecks import SHARE
 from local.demo.waiting import find
 from local.plan import Plan
 from local.vendor.catalogue import catalogue
@@ -31,7 +32,7 @@ from rules.product import BuyingGuidance
 from rules.request import ENDED, NEXT, Status, content_hash
 from rules.review import History, ReviewInput, review_content
 from settings import LOCAL_DEFAULTS, Settings
-from storage import outbox, policy
+from storage import outbox, policy, recheck
 from storage import person as people
 from storage.audit import AuditRow
 from storage.database import Base, make_engine, make_sessions, now
@@ -126,11 +127,13 @@ def test_an_interrupted_load_leaves_nothing(sessions: sessionmaker[Session]) -> 
             _load(session)
             raise KeyboardInterrupt
 
+    with sessions() as session:
+        before = _everything(session)
     with pytest.raises(KeyboardInterrupt):
         load_until_interrupted()
     with sessions() as session:
         assert state_of(session) is State.EMPTY
-        assert not any(_everything(session).values())
+        assert _everything(session) == before
 
 
 def test_a_database_with_people_of_its_own_is_left_alone(
@@ -164,7 +167,7 @@ def test_the_same_seed_gives_the_same_past_and_another_one_another(session: Sess
             _load(session, seed)
             kept = [
                 {name: value for name, value in row.items() if name not in counted_on}
-                for one in (RequestRow, ReviewRow, DecisionRow, OrderRow, RuleSetRow)
+                for one in (RequestRow, ReviewRow, DecisionRow, OrderRow, RuleSetRow, recheck.RecheckRow)
                 for row in _rows(session, Base.metadata.tables[one.__tablename__])
                 if row.get("is_demo", True)
             ]
@@ -337,6 +340,33 @@ def test_every_order_fits_what_was_approved(opened: Session) -> None:
             assert order.accepted_quantity is not None
             if order.charged_total is not None:
                 assert order.charged_total <= order.highest_unit_price * order.accepted_quantity
+
+
+def test_finance_looked_again_at_what_was_drawn_and_at_nothing_of_their_own(opened: Session) -> None:
+    past = {row.id: row for row in _past(opened)}
+    company = {row.id: row.to_person() for row in people.all_people(opened)}
+    share, set_by = recheck.share(opened)
+    assert set_by is not None
+    rows = opened.scalars(select(recheck.RecheckRow)).all()
+    for row in rows:
+        request = past[row.request_id]
+        review = recheck.drawn(opened, request)
+        assert review.finished_at > set_by.at
+        assert request.closed_at is not None
+        assert request.closed_at < row.judged_at <= now(opened)
+        assert row.judged_by != request.requester_id
+        assert Role.FINANCE in company[row.judged_by].roles
+        assert bool(row.why) == (row.verdict == "wrong")
+    assert share == SHARE
+    assert len(rows) >= 30
+    assert {row.verdict for row in rows} == {"right", "wrong"}
+
+
+def test_something_is_left_for_a_visitor_of_finance_to_look_at_again(opened: Session) -> None:
+    visitor = next(one for one in read_company().on_tour() if Role.FINANCE in one.roles)
+    person = people.by_email(opened, visitor.email)
+    assert person is not None
+    assert recheck.count_waiting(opened, person.id) >= 1
 
 
 # ------------------------------------------------------------------------------------------ what waits
