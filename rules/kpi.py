@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -173,6 +173,12 @@ class Scope:
     def start(self) -> datetime:
         """The first moment of the window."""
         return datetime.combine(self.first, time(), UTC)
+
+    @property
+    def before(self) -> Scope:
+        """The same, in the window of the same length that ends where this one begins."""
+        days = (self.last - self.first).days + 1
+        return replace(self, first=self.first - timedelta(days=days), last=self.first - timedelta(days=1))
 
     @property
     def end(self) -> datetime:

@@ -96,5 +96,77 @@ FIGURES: Final[Mapping[str, Figure]] = {
             "Requests that have not ended, counted now whatever the window, with the median and the longest time "
             "since submit; beside them those whose order is unclear now.",
         ),
+        Figure(
+            "time_saved",
+            "Time to approval saved",
+            "By which part the median time from submit to approval is shorter where the automated review approved "
+            "than where a person did; rejected and expired requests are in neither. The interval is the widest that "
+            "the ends of both medians' intervals allow; those are 97.5 % order-statistic intervals, so that both hold "
+            "at once in 95 %. n is the smaller number of both.",
+        ),
+        Figure(
+            "precision",
+            "Precision of auto-approval",
+            "Automatic approvals given in the window, drawn for a recheck, that somebody of finance judged right, "
+            "among those drawn of which it is known: judged right or wrong, or reversed. Reversed means that a person "
+            "who was asked again, as when the price rose, rejected the request; it counts as wrong whatever the "
+            "reason. Drawn ones that nobody has judged yet are in neither number.",
+        ),
+        Figure(
+            "false_positives",
+            "Wrong approvals known",
+            "False positives: automatic approvals given in the window that finance judged wrong or a person reversed, "
+            "drawn or not. A count of what is known, not an estimate: what nobody looked at again is not in it.",
+        ),
+        Figure(
+            "review_time",
+            "Review time",
+            "Mean time from the beginning to the end of the automated review of requests whose review ended in the "
+            "window, with the median and 90th percentile by nearest rank. Reviews that could not judge for want of "
+            "usable rules are left out and counted beside it.",
+        ),
+        Figure(
+            "confidence",
+            "Mean confidence",
+            "Mean of the confidence, from 0 to 1, of the same reviews as in the review time.",
+        ),
+        Figure(
+            "average_amount",
+            "Average amount",
+            "Mean amount of the requests decided in the window, by currency, and beside it that of those which the "
+            "automated review approved.",
+        ),
+        Figure(
+            "current_build",
+            "Current build",
+            "The worker build that new requests start on, as last seen at Temporal, and the share of a ramping one. "
+            "Requests that the routing rules send elsewhere are not in that share.",
+        ),
+        Figure(
+            "error_rate",
+            "Error rate",
+            "Requests on a build of which a stage failed there for good in the window, among the requests of which a "
+            "stage ended there. A stage that succeeded when it was tried again is no error, nor is a refusal by the "
+            "vendor or by a rule. The request counts once for each build that worked on it.",
+        ),
+        Figure(
+            "stage_time",
+            "Stage time",
+            "How long one stage of a request took on a worker: median, and the 99th percentile from 100 stages on, by "
+            "nearest rank; of a stage that was tried again the last attempt.",
+        ),
+        Figure(
+            "without_downtime",
+            "Deployments without downtime",
+            "Changes of the current build in the window around which no request waited for more than 30 seconds until "
+            "it was looked at, among those around which one was submitted: from a minute before until five minutes "
+            "after. A change that no request came close to proves nothing and is counted beside it.",
+        ),
+        Figure(
+            "return_time",
+            "Time to return",
+            "From the moment when somebody, or the rollout itself, asked to return from a build until no new request "
+            "could reach it: median and longest of the ways back asked for in the window.",
+        ),
     )
 }

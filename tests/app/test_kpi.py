@@ -16,12 +16,14 @@ import pytest
 from flask import Flask, Response
 from sqlalchemy.orm import Session, sessionmaker
 
-from local.demo.load import load
+from app.pages.kpi.panel import STANDINGS
+from local.demo.load import BUILDS, load
 from local.plan import Plan
 from rules.kpi import Grain, Scope, begin_of
 from rules.kpi_figures import FIGURES
+from rules.kpi_review import TARGETS, Grouping, estimates
 from settings import Settings
-from storage import kpi
+from storage import kpi, kpi_deployment, kpi_review
 from storage import person as people
 from storage.database import make_engine, make_sessions
 from storage.person import PersonRow
@@ -108,7 +110,14 @@ def test_the_page_explains_every_figure_in_the_documents_words(open_as: Callable
         assert f"<dd>{figure.definition}</dd>" in page
 
 
-@pytest.mark.parametrize("query", [kpi.SCOPE, kpi.DECIDED, kpi.ENDED, kpi.ORDERED, kpi.UNKNOWN, kpi.OPEN])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(kpi.SCOPE, kpi.DECIDED, kpi.ENDED, kpi.ORDERED, kpi.UNKNOWN, kpi.OPEN),
+        *(kpi_review.TOLD, kpi_review.JUDGED, kpi_review.APPROVED, kpi_review.AMOUNTS, kpi_review.ERRORS),
+        *kpi_deployment.QUERIES.values(),
+    ],
+)
 def test_the_document_shows_the_queries_that_run(query: str) -> None:
     assert f"```sql\n{query.strip()}\n```" in DEFINITIONS.read_text()
 
@@ -164,6 +173,81 @@ def test_a_department_with_few_cases_gets_counts_instead_of_percentages(
     few = _page(open_as("farah"))
     assert "n too small" in few
     assert "manual-time" not in _charts(few)
+
+
+# ------------------------------------------------------------------------------------------ the panel
+
+
+def _card(page: str, key: str) -> str:
+    card = page.split(f'<section class="figure card" data-figure="{key}">')[1].split("</section>")[0]
+    return _squeezed(html.unescape(re.sub(r"<[^>]+>", " ", card)))
+
+
+def test_the_panel_says_precision_with_interval_target_and_what_is_not_judged_yet(
+    open_as: Callable[[str], Browser], sessions: sessionmaker[Session]
+) -> None:
+    card = _card(_page(open_as("daniel")), "precision")
+    with sessions() as session:
+        tally = kpi_review.count_whole(session, _usual())
+    precision = tally.precision
+    assert precision.value is not None
+    assert precision.interval is not None
+    assert f"{precision.value * 100:.1f} %" in card
+    assert f"{precision.interval.low * 100:.1f}–{precision.interval.high * 100:.1f} %" in card
+    assert f"{precision.part} of n = {precision.whole}" in card
+    assert "target 95 % and more" in card
+    assert f"not judged yet: {tally.waiting}" in card
+
+
+def test_each_target_stands_on_the_panel_with_a_word_for_how_it_stands(
+    open_as: Callable[[str], Browser], sessions: sessionmaker[Session]
+) -> None:
+    page = _page(open_as("daniel"))
+    with sessions() as session:
+        found = estimates(kpi_review.count_whole(session, _usual()))
+    for key, target in TARGETS.items():
+        assert str(STANDINGS[target.standing(found[key])][0]) in _card(page, key)
+
+
+def test_a_figure_says_how_it_moved_and_whether_that_may_be_chance(open_as: Callable[[str], Browser]) -> None:
+    page = _page(open_as("daniel"), _window(28))
+    assert re.search(
+        r"[+-]\d+\.\d points against the window before(, may be chance)? \([+-].+ … [+-].+\)",
+        _card(page, "auto_approval_rate"),
+    )
+    assert "nothing to compare with before" in _card(_page(open_as("daniel"), _window(365)), "confidence")
+
+
+def _window(days: int) -> str:
+    today = datetime.now(UTC).date()
+    return f"?first={today - timedelta(days=days - 1)}&last={today}"
+
+
+def test_builds_and_policy_versions_stand_side_by_side(
+    open_as: Callable[[str], Browser], sessions: sessionmaker[Session]
+) -> None:
+    page = _page(open_as("daniel"))
+    with sessions() as session:
+        slices = kpi_review.count(session, _usual())
+    for build in BUILDS:
+        rate = slices[Grouping.BUILD, build].auto_approval_rate
+        row = page.split(f"<strong>{build}</strong>")[1].split("</tr>")[0]
+        assert rate.interval is not None
+        assert f"{rate.interval.low * 100:.1f}–{rate.interval.high * 100:.1f}\u00a0%" in row
+        assert f"n&nbsp;=&nbsp;{rate.whole}" in row
+    assert re.search(r"<strong>\w[\w ]*, version \d+</strong>", page)
+    assert "No request of this window has one." in page  # no variant was ever tried
+
+
+def test_few_cases_are_too_few_for_the_panel_too(open_as: Callable[[str], Browser]) -> None:
+    card = _card(_page(open_as("daniel"), f"{_window(1)}&department=people"), "precision")
+    assert "too few" in card or "n = 0" in card
+    assert "too few to say" in card
+
+
+def test_deployments_are_the_whole_companys_and_no_managers_matter(open_as: Callable[[str], Browser]) -> None:
+    assert "no build was seen yet" in _card(_page(open_as("daniel")), "current_build")
+    assert 'data-figure="current_build"' not in _page(open_as("lucia"))
 
 
 # ------------------------------------------------------------------------------------------ whose figures

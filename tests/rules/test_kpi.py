@@ -180,3 +180,9 @@ def test_whoever_may_read_figures_has_a_scope_and_nobody_else() -> None:
 def test_a_department_that_does_not_exist_has_no_figures() -> None:
     with pytest.raises(NotFound):
         judge_department(_person(Role.FINANCE), "sales", DEPARTMENTS)
+
+
+def test_the_window_before_is_as_long_and_ends_the_day_before() -> None:
+    before = _scope(date(2026, 11, 2), date(2026, 11, 15)).before
+    assert (before.first, before.last) == (date(2026, 10, 19), date(2026, 11, 1))
+    assert before.end == _scope(date(2026, 11, 2), date(2026, 11, 15)).start

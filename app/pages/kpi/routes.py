@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app import database
 from app.access import current_person, opens
-from app.pages.kpi import charts, words
+from app.pages.kpi import asked, charts, panel, words
 from rules.errors import InvalidFields
 from rules.kpi import Grain, Scope, begin_of, judge_department, judge_window, own_department_only
 from rules.kpi_figures import FIGURES
+from rules.kpi_review import Grouping
 from rules.person import Act
-from storage import department, kpi
+from storage import department, kpi, kpi_deployment, kpi_review
 
 pages = Blueprint("kpi", __name__, template_folder="templates")
 
@@ -36,27 +37,33 @@ class Preset:
 @opens(Act.READ_KPI)
 def figures() -> ResponseReturnValue:
     """All figures of one window: for the company, by department and by week."""
-    today = datetime.now(UTC).date()
+    today = asked.today()
     names = department.names(database.session())
-    chosen = judge_department(current_person(), request.args.get("department", ""), names)
     problems: dict[str, str] = {}
     try:
-        window = judge_window(request.args.get("first", ""), request.args.get("last", ""), today)
+        scope = asked.scope(names)
     except InvalidFields as refusal:
-        problems, window = refusal.problems, judge_window("", "", today)
-    scope = Scope(*window, department_id=chosen, include_demo=_include_demo())
-    report = kpi.count(database.session(), scope)
+        chosen = judge_department(current_person(), request.args.get("department", ""), names)
+        window = judge_window("", "", today)
+        problems, scope = refusal.problems, Scope(*window, chosen, asked.include_demo())
+    limited = own_department_only(current_person())
+    session = database.session()
     page = render_template(
         "kpi/figures.html",
+        Grouping=Grouping,
         charts=charts,
+        deployment=None if limited else kpi_deployment.count(session, scope),
         departments=names,
         figures=FIGURES,
-        limited=own_department_only(current_person()),
-        offers_demo=_is_local() or "demo" in request.args,
+        limited=limited,
+        offers_demo=asked.is_local() or "demo" in request.args,
+        panel=panel,
         presets=_presets(scope, today),
         problems=problems,
-        report=report,
+        report=kpi.count(session, scope),
+        review_before=kpi_review.count_whole(session, scope.before),
         scope=scope,
+        slices=kpi_review.count(session, scope),
         today=today,
         typed=request.args if problems else {},
         words=words,
@@ -70,12 +77,3 @@ def _presets(scope: Scope, today: date) -> list[Preset]:
         Preset(weeks, first, is_chosen=(scope.first, scope.last) == (first, today))
         for weeks, first in begins.items()
     ]
-
-
-def _include_demo() -> bool:
-    """Made-up requests count where the address says so, and by default only on a laptop."""
-    return {"yes": True, "no": False}.get(request.args.get("demo", ""), _is_local())
-
-
-def _is_local() -> bool:
-    return bool(current_app.config["SETTINGS"].mode == "local")

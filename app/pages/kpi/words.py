@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
+from decimal import Decimal
 
 from flask_babel import format_date
 from flask_babel import gettext as _
 
+from app.templating import money
 from rules.kpi import Grain, Interval, Period, Share
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -66,3 +69,40 @@ def period(one: Period) -> str:
 def tick(one: Period) -> str:
     """A week or month as it stands under a chart: `W47`, `Nov`."""
     return str(format_date(one.first, "MMM")) if one.grain is Grain.MONTH else one.name.split("-")[1]
+
+
+def amount(value: float, currency: str) -> str:
+    """A mean amount with its currency's digits: `86.40 EUR`."""
+    return money(Decimal(str(value)), currency)
+
+
+def points(difference: float) -> str:
+    """A difference of two shares: `+3.1 points`."""
+    return str(_("%(points)s points", points=f"{difference * 100:+.1f}"))
+
+
+def plain(value: float) -> str:
+    """A number from 0 to 1: `0.78`."""
+    return f"{value:.2f}"
+
+
+def plain_change(difference: float) -> str:
+    """A difference of two such numbers: `+0.03`."""
+    return f"{difference:+.3f}"
+
+
+def short_span(seconds: float) -> str:
+    """A length of time, in milliseconds where it is short: `8 ms`."""
+    return f"{seconds * 1000:.0f}\u00a0ms" if abs(seconds) < 1 else span(seconds)
+
+
+def short_span_change(seconds: float) -> str:
+    """A difference of two such lengths: `+0.3 ms`."""
+    return f"{seconds * 1000:+.1f}\u00a0ms" if abs(seconds) < 1 else f"{seconds:+.1f}\u00a0s"
+
+
+def target(low: float, high: float) -> str:
+    """What a share is wished to be: `60–70 %`, `95 % and more`."""
+    if high == math.inf:
+        return str(_("%(low)s %% and more", low=f"{low * 100:.0f}"))
+    return f"{low * 100:.0f}–{high * 100:.0f}\u00a0%"
