@@ -23,6 +23,8 @@ from storage.build import BuildRow
 from storage.database import now
 
 WISHES = "30 per minute"
+#: What requests get now stands above, what the server has forgotten below.
+_ORDER = {BuildState.CURRENT.value: 0, BuildState.RAMPING.value: 1, BuildState.GONE.value: 3}
 #: Older knowledge is told with its age.
 FRESH_SECONDS = 15
 
@@ -51,7 +53,7 @@ def builds_page() -> ResponseReturnValue:
     """Every build with its state, its life, its runs and its gate."""
     session = database.session()
     moment = now(session)
-    rows = build.all_builds(session)
+    rows = sorted(build.all_builds(session), key=lambda row: _ORDER.get(row.state, 2))
     route = build.route(session)
     return render_template(
         "rollout/builds.html",
