@@ -21,7 +21,7 @@ from gateways.temporal_builds import RouteRefused
 from rules.analysis import Health, Reading
 from rules.gate_messages import BUILD_GATE, GateInput, GateResult, gate_workflow_id
 from rules.messages import CONTROL_QUEUE
-from rules.rollout import Kind, State, share_at
+from rules.rollout import State, share_at
 from rules.routing import Mode, Rule
 from rules.routing_content import to_content
 from storage import build as builds
@@ -225,7 +225,3 @@ class BuildLever:
 def _rule_of(session: Session, rollout_id: UUID) -> routing.RoutingRuleRow | None:
     rules = routing.all_rules(session)
     return next((rule for rule in rules if rule.content.get("rollout_id") == str(rollout_id)), None)
-
-
-#: What can be rolled out so far; a policy is put in force on its own page, a process cannot be drawn yet.
-STEERED: Final = frozenset({Kind.BUILD, Kind.FLAG})

@@ -14,6 +14,7 @@ from rules.request import ENDED, Status
 from rules.rollout import Command, Kind, Plan, PromotesOwnRollout, State, Step
 from storage import build, build_return, rollout, route
 from storage.audit import Actor
+from storage.notification import NotificationRow
 from storage.outcome import OutcomeRow
 from storage.rollout import RolloutEventRow, RolloutRow
 from tests.builds.yard import Yard
@@ -135,6 +136,10 @@ def test_a_bad_build_returns_by_itself_and_no_request_is_lost(yard: Yard) -> Non
         asked = build_return.of_rollout(session, row.id)
         assert asked is not None
         assert asked.state == build_return.DONE
+        told = session.scalars(select(NotificationRow).where(NotificationRow.kind == "rollout")).all()
+    elena = yard.desk.company.elena.id
+    assert {"page", "mail"} <= {each.channel for each in told if each.recipient_id == elena}
+    assert any("returning" in each.subject for each in told)
     later = yard.submit()
     yard.await_status(later, Status.COMPLETED)
     with yard.desk.sessions.begin() as session:
