@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: Counting runs costs the server a query each; every so many looks is often enough for people.
 COUNT_EVERY: Final = 5
+#: Nobody's heartbeat for so long, and polls have to do.
+SILENT_SECONDS: Final = 30.0
 
 
 @dataclass
@@ -42,6 +45,7 @@ class BuildWatch:
     preferred: str
     _beats: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     _looks: int = 0
+    _silent_since: float | None = None
 
     async def look(self) -> Deployment:
         """One look. Raises RPCError, RuntimeError or RouteRefused where Temporal does not answer as it should."""
@@ -68,6 +72,15 @@ class BuildWatch:
             )
             for build_id, workers in beats.items()
         }
+
+    def _keeps_no_heartbeats(self, beats: Mapping[str, Mapping[str, datetime]]) -> bool:
+        """Whether polls are all that is known: a server that keeps heartbeats shows the first within seconds."""
+        if any(beats.values()):
+            self._silent_since = None
+            return False
+        if self._silent_since is None:
+            self._silent_since = time.monotonic()
+        return time.monotonic() - self._silent_since > SILENT_SECONDS
 
     async def _count(self, client: Client, deployment: Deployment) -> dict[str, temporal_runs.Runs]:
         self._looks += 1
@@ -100,7 +113,7 @@ class BuildWatch:
             sightings = []
             for each in deployment.builds:
                 alive_for = ALIVE_FOR if alive.get(each.build_id) else None
-                if not any(beats.values()):  # this server keeps no heartbeats
+                if self._keeps_no_heartbeats(beats):
                     until = polled_until(temporal_pollers.last_polls(polls, each.build_id).values())
                     alive_for = until - database_now if until else None
                 runs = counts.get(each.build_id)

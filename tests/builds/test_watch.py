@@ -43,7 +43,7 @@ def test_a_build_is_written_down_with_its_commit_its_note_and_its_life(
     program = yard.start_build("one", note="the first of all")
     yard.await_current("one")
     yard.until(lambda: live(sessions), lambda found: found == {"one"})
-    row = row_of(sessions, "one")
+    row = yard.until(lambda: row_of(sessions, "one"), lambda found: found and found.workers and found.note)
     assert row is not None
     assert (row.state, row.note, row.workers) == (BuildState.CURRENT.value, "the first of all", 1)
     standing = route(sessions)
