@@ -90,6 +90,7 @@ def cards(scope: Scope, slices: Slices, before: ReviewTally) -> list[Card]:
 
 
 _WRITTEN: Final[Mapping[str, tuple[Callable[[float], str], Callable[[float], str]]]] = {
+    "time_saved": (words.nearly_all, words.points),
     "review_time": (words.short_span, words.short_span_change),
     "confidence": (words.plain, words.plain_change),
 }

@@ -20,6 +20,11 @@ def percent(value: float) -> str:
     return f"{value * 100:.1f}\u00a0%"
 
 
+def nearly_all(value: float) -> str:
+    """A share that never is quite all: `> 99.9 %`."""
+    return f"> {percent(0.999)}" if 0.9995 <= value < 1 else percent(value)
+
+
 def interval(bounds: Interval) -> str:
     """From where to where: `43.7–52.0 %`."""
     return f"{bounds.low * 100:.1f}–{bounds.high * 100:.1f}\u00a0%"
