@@ -19,6 +19,7 @@ const options = {
     theme: "src/theme.js",
     charts: "src/charts.js",
     inbox: "src/inbox.js",
+    live: "src/live.js",
     policy: "src/policy.js",
     style: "src/style.css",
   },

@@ -62,11 +62,16 @@ function withHouseStyle(option) {
   };
 }
 
+const drawn = new WeakMap(); // what each place shows: a page that looks again draws only what has changed
+
 function draw(place) {
-  const option = JSON.parse(document.getElementById(place.dataset.chart).textContent);
+  const text = document.getElementById(place.dataset.chart).textContent;
+  const look = document.documentElement.getAttribute("data-bs-theme") + text;
+  if (drawn.get(place) === look && echarts.getInstanceByDom(place)) return;
+  drawn.set(place, look);
+  const option = JSON.parse(text);
   const chart = echarts.getInstanceByDom(place) ?? echarts.init(place, null, { renderer: "svg" });
   chart.setOption(withHouseStyle(option), true);
-  return chart;
 }
 
 function drawAll() {

@@ -117,10 +117,11 @@ def outlook(person: PersonRow, amount: Money) -> Outlook:
     subject = route.subject_of(person, amount)
     asked = list(trials(subject, rule_set, build.live_builds(session), now))
     server = build.route(session)
-    return Outlook(person, rule_set, _ways(asked, rule_set, server), asked, server, _earlier(person, server))
+    return Outlook(person, rule_set, ways(asked, rule_set, server), asked, server, _earlier(person, server))
 
 
-def _ways(asked: Sequence[Trial], rule_set: RuleSet, server: BuildRouteRow | None) -> list[Way]:
+def ways(asked: Sequence[Trial], rule_set: RuleSet, server: BuildRouteRow | None) -> list[Way]:
+    """What the rules said as parts of the subject's requests that go somewhere; together 100 %."""
     found: list[tuple[Rule | None, str | None, str | None, Fraction]] = []
     rest = Fraction(1)
     for trial in asked:
