@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from rules.outbox import Kind as Message
 from rules.rollout import State
-from storage import build, build_return, rollout
+from rules.routing import Mode
+from storage import build, build_return, rollout, routing
+from storage.audit import SYSTEM
 from storage.build_return import BuildReturnRow
 from storage.outbox import OutboxRow
 from storage.person import PersonRow
@@ -77,6 +80,36 @@ def test_each_department_shows_how_its_next_requests_go_and_how_they_went(
     assert "(20)" in it
     assert "b1 100 %" in marketing.replace("\xa0", " ")
     assert "b2" not in marketing.split(" Operations ")[0]
+
+
+def test_the_servers_own_ramp_is_shown_for_every_department(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    release.two_builds(sessions)
+    with sessions.begin() as session:
+        routing.set_state(session, SYSTEM, "a plain share", mode=Mode.NATIVE)
+        build.note_route(session, "b1", "b2", Decimal("12.5"), 2)
+    traffic = part(browser_of(company.elena).get("/rollout").text, "traffic").replace("\xa0", " ")
+    assert "the server's own ramp chooses" in traffic
+    for department in ("Finance", "IT", "Marketing"):
+        assert f"{department} b1 87.5 % b2 12.5 %" in traffic
+
+
+@pytest.mark.parametrize(
+    ("state", "stands", "last"),
+    [("promoted", "promoted", "Current : done"), ("returned", "returned", "10 % of IT : stopped here")],
+)
+def test_a_rollout_that_has_ended_tells_how_far_it_came(
+    browser_of: BrowserOf, company: Company, sessions: Sessions, state: str, stands: str, last: str
+) -> None:
+    rollout_id = release.in_the_middle(sessions, company)
+    with sessions.begin() as session:
+        session.execute(text("UPDATE rollout SET state = :state, ended_at = now()"), {"state": state})
+    elena = browser_of(company.elena)
+    page = elena.get("/rollout").text
+    assert 'id="running"' not in page
+    assert stands in part(page, "history")
+    assert last in " ".join(readable(elena.get(f"/rollouts/{rollout_id}").text).split()).replace("\xa0", " ")
 
 
 def test_the_running_rollout_tells_its_steps_and_why_it_waits(

@@ -52,6 +52,22 @@ def test_the_page_follows_by_itself_and_leaves_hands_and_charts_alone(
     assert page.evaluate(same)
 
 
+def test_the_page_stands_still_where_somebody_wants_it_to(
+    page: Page, company: Company, sessions: Sessions
+) -> None:
+    release.in_the_middle(sessions, company)
+    log_in(page, company.elena)
+    page.goto("/rollout")
+    is_held = """() => {
+      const live = document.querySelector("#live");
+      const about = { bubbles: true, cancelable: true, detail: { elt: live } };
+      return !live.dispatchEvent(new CustomEvent("htmx:beforeRequest", about));
+    }"""
+    assert page.evaluate(is_held) is False
+    page.get_by_label("Follows by itself").uncheck()
+    assert page.evaluate(is_held) is True
+
+
 def test_a_rollout_is_begun_and_taken_back_by_hand(page: Page, company: Company, sessions: Sessions) -> None:
     release.two_builds(sessions)
     log_in(page, company.elena)

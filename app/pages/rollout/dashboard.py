@@ -17,9 +17,9 @@ from app.access import current_person, may_here, opens
 from app.errors import is_htmx, wants_json
 from app.limits import limiter
 from app.pages.rollout import traffic_view
+from app.pages.rollout.builds import FRESH_SECONDS
 from app.pages.rollout.dashboard_view import (
     EVIDENCE,
-    FRESH_SECONDS,
     build_lines,
     standing,
     steps_of,

@@ -21,8 +21,7 @@ from storage.build import BuildRouteRow, BuildRow
 from storage.build_return import BuildReturnRow
 from storage.rollout import RolloutRow
 
-#: Older knowledge is told with its age. The workflow of a rollout looks at least every ten seconds.
-FRESH_SECONDS: Final = 15
+#: The workflow of a rollout looks at least every ten seconds.
 LOOKED_SECONDS: Final = 45
 #: Beside the new build so many others are counted.
 MOST_BUILDS: Final = 4
@@ -138,7 +137,7 @@ def _commands(row: RolloutRow) -> dict[str, str]:
             share = _share(plan.steps[progress.step + 1].share)
             found[Command.PROMOTE] = str(_("Promote to %(share)s", share=share))
         else:
-            found[Command.PROMOTE] = str(_("Promote to the last watch"))
+            found[Command.PROMOTE] = str(_("Promote to the bake"))
     if progress.state is State.PAUSED:
         found[Command.RESUME] = str(_("Resume"))
     else:
@@ -148,7 +147,7 @@ def _commands(row: RolloutRow) -> dict[str, str]:
 
 
 def steps_of(row: RolloutRow, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The way of a rollout for `ui.stepper`: gate, steps, the last watch, the end."""
+    """The way of a rollout for `ui.stepper`: gate, steps, the bake, the end."""
     plan, progress = row.as_plan, row.progress
     place = _place(row)
     found: list[dict[str, Any]] = [{"name": str(_("Gate")), "note": _("replay, one run")}]
@@ -160,7 +159,7 @@ def steps_of(row: RolloutRow, names: Mapping[str, str]) -> list[dict[str, Any]]:
         found.append(
             {"name": str(_("%(share)s of %(whom)s", share=_share(step.share), whom=whom)), "note": note}
         )
-    found.append({"name": str(_("Last watch")), "note": span(plan.bake_seconds)})
+    found.append({"name": str(_("Bake")), "note": span(plan.bake_seconds)})
     found.append({"name": str(_("Current")), "note": _("everybody has it")})
     stopped = progress.state in {State.RETURNING, State.RETURNED, State.ABORTED}
     for number, one in enumerate(found):

@@ -155,7 +155,8 @@ def _parts(shares: Mapping[str, Decimal], tone_of: Mapping[str, int]) -> list[Pa
     parts, begin = [], Decimal(0)
     for build_id in sorted(shares, key=lambda one: (tone_of.get(one, PATTERNS), one)):
         tone = tone_of.get(build_id, PATTERNS - 1)
-        parts.append(Part(build_id, shares[build_id], begin.quantize(Decimal("0.01")), tone))
+        percent = shares[build_id].quantize(Decimal("0.001"))
+        parts.append(Part(build_id, percent, begin.quantize(Decimal("0.001")), tone))
         begin += shares[build_id]
     return parts
 
