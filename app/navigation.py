@@ -25,6 +25,7 @@ class Item:
         icon: a name in templates/macros/icons.html.
         act: who sees it.
         count: how many things wait there for a person (one cheap query), or None.
+        parts: pages that share this entry; they stand as tabs on each of them.
     """
 
     endpoint: str
@@ -32,6 +33,7 @@ class Item:
     icon: str
     act: Act
     count: Callable[[Person], int] | None = None
+    parts: tuple[Item, ...] = ()
 
 
 def _waiting(person: Person) -> int:
@@ -60,10 +62,19 @@ MENU: Final[list[Item]] = [
     Item("finance.rechecks", _l("To recheck"), "eye", Act.RECHECK_REQUEST, _to_recheck),
     Item("finance.policies", _l("Rules"), "adjustments", Act.READ_POLICY),
     Item("kpi.figures", _l("Figures"), "chart-bar", Act.READ_KPI),
-    Item("rollout.dashboard", _l("Rollout"), "player-play", Act.READ_ROUTING),
-    Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG, _to_confirm),
-    Item("rollout.routing", _l("Routing"), "arrows-split", Act.READ_ROUTING),
-    Item("rollout.builds", _l("Builds"), "versions", Act.READ_ROUTING),
+    Item(
+        "rollout.dashboard",
+        _l("Rollout"),
+        "player-play",
+        Act.READ_ROUTING,
+        _to_confirm,
+        parts=(
+            Item("rollout.dashboard", _l("Release"), "player-play", Act.READ_ROUTING),
+            Item("rollout.builds", _l("Builds"), "versions", Act.READ_ROUTING),
+            Item("rollout.routing", _l("Routing"), "arrows-split", Act.READ_ROUTING),
+            Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG, _to_confirm),
+        ),
+    ),
     Item("auditor.trail", _l("Audit"), "history", Act.READ_AUDIT),
     Item("admin.people", _l("People"), "users", Act.MANAGE_PEOPLE),
 ]
@@ -84,14 +95,26 @@ def menu() -> list[Item]:
     return [item for item in MENU if is_there(item.endpoint) and may_here(item.act)]
 
 
+def tabs() -> list[Item]:
+    """The pages that share an entry with the one being shown; none where it stands alone."""
+    here = next((item for item in MENU if item.parts and is_here(item)), None)
+    return [part for part in here.parts if is_there(part.endpoint) and may_here(part.act)] if here else []
+
+
 def is_there(endpoint: str) -> bool:
     """Whether a page of this name is registered."""
     return endpoint in current_app.view_functions
 
 
 def is_here(item: Item) -> bool:
-    """Whether the page being shown belongs to this entry, which is when the blueprint and name begin alike."""
-    return (request.endpoint or "").startswith(item.endpoint)
+    """Whether the page being shown belongs to this entry, which is when the blueprint and name begin alike.
+
+    An entry with parts owns its whole blueprint.
+    """
+    endpoint = request.endpoint or ""
+    if item.parts:
+        return endpoint.partition(".")[0] == item.endpoint.partition(".")[0]
+    return endpoint.startswith(item.endpoint)
 
 
 def home_of(person: Person) -> str:

@@ -37,6 +37,7 @@ def set_up_templating(app: Flask) -> None:
         is_there=navigation.is_there,
         may_here=may_here,
         menu=navigation.menu,
+        tabs=navigation.tabs,
         now=lambda: datetime.now(UTC),
         request_id=request_id,
         unread_count=unread_count,

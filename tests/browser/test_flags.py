@@ -39,7 +39,7 @@ def test_one_person_proposes_and_another_agrees(
     expect(waiting.get_by_role("button")).to_have_text("Take it back")
     log_in(carla, company.carla)
     carla.goto("/orders")
-    expect(carla.get_by_role("link", name="Flags").first).to_contain_text("1")
+    expect(carla.get_by_role("link", name="Rollout").first).to_contain_text("1")
     carla.goto("/flags")
     carla.get_by_role("link", name="Automated review of purchase requests").click()
     carla.get_by_role("button", name="Agree").click()
