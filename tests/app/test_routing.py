@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from rules.routing import Rule, bucket_of
-from storage import routing
+from storage import build, routing
 from storage.audit import SYSTEM
 from storage.build import BuildRow
 from storage.person import PersonRow
@@ -234,6 +234,22 @@ def test_the_list_shows_the_mode_and_that_native_lets_rules_rest(
     page = elena.get("/routing").text
     assert "Mode native" in page
     assert "rests" in page
+
+
+def test_rules_do_not_take_over_while_the_server_itself_gives_a_share_away(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena = browser_of(company.elena)
+    elena.send("/routing/state", {"act": "native", "why": "By workflow id"})
+    with sessions.begin() as session:
+        build.note_route(session, "b1", "b2", Decimal(10), 2)
+    answer = elena.send("/routing/state", {"act": "selective", "why": "Exclude finance"})
+    assert answer.status_code == 422
+    assert "still gives 10 % to b2" in answer.text
+    with sessions.begin() as session:
+        assert routing.state(session).mode == "native"
+        build.note_route(session, "b1", "b2", Decimal(0), 3)
+    assert elena.send("/routing/state", {"act": "selective", "why": "Exclude finance"}).status_code == 303
 
 
 def test_the_list_names_builds_that_nobody_serves(

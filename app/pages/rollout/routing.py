@@ -76,12 +76,26 @@ def routing_state() -> ResponseReturnValue:
     typed = request.form.get("why", "")
     try:
         why = judge_why(typed)
+        _check_ramp_is_off(chosen)
     except InvalidFields as refusal:
         return _refused(refusal, lambda problems: _list(problems, typed))
     changed = routing.set_state(database.session(), _actor(), why, **chosen)
     database.commit()
     _say(changed=changed)
     return redirect(url_for("rollout.routing"), 303)
+
+
+def _check_ramp_is_off(chosen: dict[str, Any]) -> None:
+    """Rules cannot exclude anybody from what the server itself gives away; raises InvalidFields."""
+    standing = build.route(database.session())
+    if chosen.get("mode") is Mode.SELECTIVE and standing is not None and standing.percent > 0:
+        share, name = f"{standing.percent.normalize():f}", standing.ramping
+        raise InvalidFields(
+            {
+                "why": f"The server itself still gives {share} % to {name}, whoever asks, so no rule could exclude"
+                " anybody. End that rollout first."
+            }
+        )
 
 
 @pages.get("/routing/new")
