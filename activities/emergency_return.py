@@ -245,8 +245,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Not sys.exit: threads of the SDK may still call into an interpreter that is ending, which aborts it with -6.
-    os._exit(code)
+    temporal.leave(main())

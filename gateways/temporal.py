@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -32,6 +34,7 @@ __all__ = [
     "WorkflowFailureError",
     "connect",
     "ensure_search_attributes",
+    "leave",
     "signal",
     "start_approval",
     "wake_rollout",
@@ -77,6 +80,16 @@ async def connect(settings: Settings) -> Client:
         return await asyncio.wait_for(connecting, CALL_SECONDS.total_seconds())
     except TimeoutError:
         raise RuntimeError(f"Temporal at {settings.temporal_address} says nothing") from None
+
+
+def leave(code: int) -> NoReturn:
+    """End a short program that has used a client, with this exit code.
+
+    Not by sys.exit: threads of the SDK may still call into an interpreter that is ending, which kills it (-6, -11).
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 async def ensure_search_attributes(client: Client) -> None:
