@@ -118,7 +118,7 @@ def test_no_answer_of_the_vendor_makes_two_orders_or_loses_one(
     plant: Plant, quick_desk: Desk, subtests: pytest.Subtests
 ) -> None:
     async def play_all() -> list[RequestRow]:
-        async with quick_desk.worker():
+        async with quick_desk.worker(build=plant.settings.build_id):
             plays = [_play(quick_desk, *each) for each in zip(ENDS, _harmless(), strict=False)]
             return list(await asyncio.gather(*plays))
 

@@ -16,8 +16,9 @@ import requests as http
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client, WorkflowHandle
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.testing import TimeSkipper
-from temporalio.worker import PatchActivationInput, Worker
+from temporalio.worker import PatchActivationInput, Worker, WorkerDeploymentConfig
 
 from activities import registry as activity_registry
 from activities.notification import Teller
@@ -199,11 +200,12 @@ class Desk:
     # What Temporal does
 
     @asynccontextmanager
-    async def worker(self, *, patched: bool = True) -> AsyncIterator[Worker]:
+    async def worker(self, *, patched: bool = True, build: str | None = None) -> AsyncIterator[Worker]:
         """An approvals worker for as long as the block runs.
 
         Args:
             patched: False serves as builds did before the automated review existed.
+            build: the build that it stands in for; None serves without versions.
         """
         means = Means(
             self.sessions, self.vendor, self.flags, self.teller, self.settings.price_tolerance_percent
@@ -223,6 +225,7 @@ class Desk:
                 workflow_runner=workflow_registry.sandbox(),
                 patch_activation_callback=activate,
                 graceful_shutdown_timeout=timedelta(seconds=5),
+                deployment_config=_version(build) if build else None,
             ) as worker:
                 yield worker
 
@@ -317,3 +320,11 @@ async def open_desk(
     finally:
         flags.stop()
         redis_client.close()
+
+
+def _version(build: str) -> WorkerDeploymentConfig:
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(messages.APPROVALS_DEPLOYMENT, build),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
