@@ -42,7 +42,7 @@ test: check $(FRONTEND) $(BROWSER) ## Everything that must hold: make check, the
 
 .PHONY: test-fast
 test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server
-	@$(BIN)/pytest -n 2 -p no:schemathesis tests/rules tests/architecture tests/replay tests/test_settings.py
+	@$(BIN)/pytest -n 2 -p no:schemathesis -m "not simulation" tests/rules tests/architecture tests/replay tests/test_settings.py
 
 CHECKS := lint format types layers templates spelling image
 .PHONY: check $(CHECKS)
