@@ -162,6 +162,7 @@ def test_however_a_form_is_sent_again_it_makes_one_request(whole: Whole, page: P
     number = number_of(page)
     page.go_back()
     expect(page.get_by_label("Why do you need it?")).to_have_value("For the new desks.")
+    expect(page.get_by_label("Amount in all")).to_have_value(str(CHEAP.unit_price))
     assert submit(page) == number
     expect(page.get_by_role("main")).to_contain_text("You sent this form before")
     expect(situation(page)).to_contain_text("Order number")
