@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
-from rules.errors import BusinessError, NotFound
+from sqlalchemy.orm import Session
+
+from app import command
+from rules.errors import NotFound
 from rules.request import LONGEST_REASON
 from rules.text import clean_text
-from settings import Settings, SettingsError
 from storage import api_token, person
 from storage.audit import SYSTEM
-from storage.database import make_engine, make_sessions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,26 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--role", action="append", help="may be repeated; default platform")
     parser.add_argument("--days", type=int, default=90, help="how long it opens anything; default 90")
     given = parser.parse_args(arguments)
-    try:
-        settings = Settings.from_environment(os.environ)
-        engine = make_engine(settings.database_url, pool_size=1, name="add_api_token")
-        try:
-            with make_sessions(engine).begin() as session:
-                row = person.by_email(session, given.email)
-                if row is None:
-                    raise NotFound(f"Nobody has the address {given.email}.", "email")
-                name = clean_text(given.name, "name", LONGEST_REASON)
-                token = api_token.add(session, row, name, given.role or ["platform"], given.days, SYSTEM)
-        finally:
-            engine.dispose()
-    except SettingsError as refused:
-        sys.stderr.write("\n".join(refused.problems) + "\n")
-        return 2
-    except BusinessError as refused:
-        sys.stderr.write(f"{refused.field or 'refused'}: {refused.message}\n")
-        return 1
-    sys.stdout.write(f"{token}\n")
-    return 0
+
+    def add(session: Session) -> str:
+        row = person.by_email(session, given.email)
+        if row is None:
+            raise NotFound(f"Nobody has the address {given.email}.", "email")
+        name = clean_text(given.name, "name", LONGEST_REASON)
+        return api_token.add(session, row, name, given.role or ["platform"], given.days, SYSTEM)
+
+    return command.run("add_api_token", add)
 
 
 if __name__ == "__main__":

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import sys
 from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from app import command
 from app.password import hash_password
 from rules.account import judge_roles
-from rules.errors import BusinessError, Invalid
+from rules.errors import Invalid
 from rules.password import judge_password
 from rules.request import LONGEST_REASON
 from rules.text import clean_text
-from settings import Settings, SettingsError
 from storage import account, person
 from storage.audit import SYSTEM
-from storage.database import make_engine, make_sessions
 from storage.person import PersonRow
 
 
@@ -54,22 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--manager", help="the manager's mail address")
     given = parser.parse_args(arguments)
     asked = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    try:
-        settings = Settings.from_environment(os.environ)
-        engine = make_engine(settings.database_url, pool_size=1, name="add_person")
-        try:
-            with make_sessions(engine).begin() as session:
-                row = add_person(session, given, asked)
-        finally:
-            engine.dispose()
-    except SettingsError as refused:
-        sys.stderr.write("\n".join(refused.problems) + "\n")
-        return 2
-    except BusinessError as refused:
-        sys.stderr.write(f"{refused.field or 'refused'}: {refused.message}\n")
-        return 1
-    sys.stdout.write(f"{row.name} can log in as {row.email}.\n")
-    return 0
+
+    def add(session: Session) -> str:
+        row = add_person(session, given, asked)
+        return f"{row.name} can log in as {row.email}."
+
+    return command.run("add_person", add)
 
 
 if __name__ == "__main__":

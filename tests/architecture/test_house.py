@@ -29,8 +29,7 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "
 READERS_OF_THE_ENVIRONMENT = {
     "activities/run_gate.py",
     "activities/emergency_return.py",
-    "app/add_api_token.py",
-    "app/add_person.py",
+    "app/command.py",
     "wsgi.py",
     "worker.py",
     "storage/migrate.py",
