@@ -14,11 +14,11 @@ from typing import Final
 
 from rules.fingerprint import fingerprint32
 from rules.money import Money
-from rules.routing_rule import Kind, Mode, Rule, RuleSet, Unit, Variant, in_order
+from rules.routing_rule import Kind, Mode, Rule, RuleSet, Unit, Variant, check_mode, in_order
 
 __all__ = [
     "BUCKETS", "Arm", "Kind", "Mode", "Reason", "Route", "Rule", "RuleSet", "Subject", "Trial", "Unit",
-    "Variant", "Verdict", "bucket_of", "decide", "in_order", "is_enrolled", "predict_native", "trials",
+    "Variant", "Verdict", "bucket_of", "check_mode", "decide", "in_order", "is_enrolled", "predict_native", "trials",
 ]  # fmt: skip
 
 #: A unit's bucket is one of so many, so that a share may have three digits behind the point.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from rules.errors import InvalidFields
 from rules.money import Money
 from rules.routing_window import ALWAYS, Window
 
@@ -20,6 +21,21 @@ class Mode(StrEnum):
 
     SELECTIVE = "selective"
     NATIVE = "native"
+
+
+def check_mode(mode: Mode, ramping: str | None, percent: Decimal) -> None:
+    """Whether a person may choose this mode while the server gives `percent` of new work to `ramping`.
+
+    Raises:
+        InvalidFields: rules would take over, and could exclude nobody from what the server itself gives away.
+    """
+    if mode is Mode.SELECTIVE and percent > 0:
+        raise InvalidFields(
+            {
+                "why": f"The server itself still gives {percent.normalize():f} % to {ramping}, whoever asks, so no"
+                " rule could exclude anybody. End that rollout first."
+            }
+        )
 
 
 class Kind(StrEnum):

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.errors import InvalidFields
 from rules.money import Money
 from rules.routing import (
     BUCKETS,
@@ -29,6 +30,7 @@ from rules.routing import (
     Variant,
     Verdict,
     bucket_of,
+    check_mode,
     decide,
     is_enrolled,
     predict_native,
@@ -309,3 +311,16 @@ def test_the_servers_ramp_keeps_those_already_in(request_id: UUID, tenths: int) 
     if predict_native(workflow_id, percent):
         assert predict_native(workflow_id, min(Decimal(100), percent + 5))
     assert predict_native(workflow_id, Decimal(100))
+
+
+@pytest.mark.parametrize(
+    ("mode", "percent"), [(Mode.NATIVE, "10"), (Mode.NATIVE, "0"), (Mode.SELECTIVE, "0")]
+)
+def test_a_mode_is_free_to_choose_while_it_would_hold(mode: Mode, percent: str) -> None:
+    check_mode(mode, "b2", Decimal(percent))
+
+
+def test_rules_cannot_take_over_while_the_server_gives_a_share_away() -> None:
+    with pytest.raises(InvalidFields) as refused:
+        check_mode(Mode.SELECTIVE, "b2", Decimal("10.500"))
+    assert "gives 10.5 % to b2" in refused.value.problems["why"]

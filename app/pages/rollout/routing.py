@@ -20,7 +20,7 @@ from app.pages.rollout.routing_view import STORY, VERDICTS, Names, changed_words
 from rules.errors import Invalid, InvalidFields
 from rules.money import MINOR_DIGITS, Money, parse_amount
 from rules.person import Act, Role
-from rules.routing import Mode
+from rules.routing import Mode, check_mode
 from rules.routing_content import read_rule
 from rules.routing_window import WEEKDAYS
 from storage import build, routing
@@ -76,26 +76,15 @@ def routing_state() -> ResponseReturnValue:
     typed = request.form.get("why", "")
     try:
         why = judge_why(typed)
-        _check_ramp_is_off(chosen)
+        standing = build.route(database.session())
+        if "mode" in chosen and standing is not None:
+            check_mode(chosen["mode"], standing.ramping, standing.percent)
     except InvalidFields as refusal:
         return _refused(refusal, lambda problems: _list(problems, typed))
     changed = routing.set_state(database.session(), _actor(), why, **chosen)
     database.commit()
     _say(changed=changed)
     return redirect(url_for("rollout.routing"), 303)
-
-
-def _check_ramp_is_off(chosen: dict[str, Any]) -> None:
-    """Rules cannot exclude anybody from what the server itself gives away; raises InvalidFields."""
-    standing = build.route(database.session())
-    if chosen.get("mode") is Mode.SELECTIVE and standing is not None and standing.percent > 0:
-        share, name = f"{standing.percent.normalize():f}", standing.ramping
-        raise InvalidFields(
-            {
-                "why": f"The server itself still gives {share} % to {name}, whoever asks, so no rule could exclude"
-                " anybody. End that rollout first."
-            }
-        )
 
 
 @pages.get("/routing/new")
