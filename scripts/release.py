@@ -1,6 +1,6 @@
 """What a release pipeline asks of Vistobueno's API, with the standard library only: no package has to be installed.
 
-VISTOBUENO_URL names the product, VISTOBUENO_TOKEN opens it (`python -m app.add_api_token`).
+VISTOBUENO_URL names the product, VISTOBUENO_TOKEN opens it (`python -m app.api_token add`).
 """
 
 from __future__ import annotations

@@ -13,15 +13,15 @@ from sqlalchemy import ForeignKey, LargeBinary, Text, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rules.errors import Invalid
+from rules.api_token import check_may_make
+from rules.errors import NotFound
 from storage import audit
 from storage.audit import Actor
-from storage.database import Base, new_id
+from storage.database import Base, new_id, now
 from storage.person import PersonRow
 
 #: What a token begins with, so that one that lies about is known for what it is.
 PREFIX: Final = "vbt_"
-LONGEST_LIFE: Final = timedelta(days=365)
 #: `last_used_at` is written at most this often.
 USED_EVERY: Final = timedelta(minutes=1)
 
@@ -61,11 +61,7 @@ def add(
     Raises:
         Invalid: the person does not hold such a role, or it would live too long.
     """
-    missing = sorted(set(roles) - set(person.roles))
-    if missing or not roles:
-        raise Invalid(f"{person.name} holds {', '.join(person.roles)}.", "roles")
-    if not 1 <= days <= LONGEST_LIFE.days:
-        raise Invalid(f"A token lives between 1 and {LONGEST_LIFE.days} days.", "days")
+    check_may_make(person.roles, roles, days)
     token = PREFIX + secrets.token_urlsafe(32)
     row = ApiTokenRow(
         id=new_id(),
@@ -117,22 +113,22 @@ def note_use(session: Session, token_id: UUID) -> None:
 
 
 def revoke(session: Session, token_id: UUID, actor: Actor) -> bool:
-    """Let a token open nothing any more; False where it did not."""
-    done = session.scalar(
-        update(ApiTokenRow)
-        .where(ApiTokenRow.id == token_id, ApiTokenRow.revoked_at.is_(None))
-        .values(revoked_at=func.now())
-        .returning(ApiTokenRow.id)
-    )
-    if done is not None:
-        audit.record(session, actor, "token.revoked", token=str(token_id))
-    return done is not None
+    """Let a token open nothing any more; False where it was revoked before. Raises NotFound."""
+    row = session.get(ApiTokenRow, token_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFound(f"There is no token {token_id}.", "token")
+    if row.revoked_at is not None:
+        return False
+    row.revoked_at = now(session)
+    session.flush()
+    audit.record(session, actor, "token.revoked", token=str(row.id), name=row.name, person=str(row.person_id))
+    return True
 
 
-def of_person(session: Session, person_id: UUID) -> Sequence[ApiTokenRow]:
-    """A person's tokens, the newest first."""
-    return session.scalars(
-        select(ApiTokenRow)
-        .where(ApiTokenRow.person_id == person_id)
-        .order_by(ApiTokenRow.created_at.desc(), ApiTokenRow.id)
-    ).all()
+def all_tokens(session: Session, person_id: UUID | None = None) -> Sequence[tuple[ApiTokenRow, PersonRow]]:
+    """Every token with its person, the newest first; of one person or of all."""
+    query = select(ApiTokenRow, PersonRow).join(PersonRow, PersonRow.id == ApiTokenRow.person_id)
+    if person_id is not None:
+        query = query.where(ApiTokenRow.person_id == person_id)
+    found = session.execute(query.order_by(ApiTokenRow.created_at.desc(), ApiTokenRow.id))
+    return [(row, person) for row, person in found]
