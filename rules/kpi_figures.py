@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+#: A request that nobody looked at for longer felt a deployment as downtime.
+LONGEST_WAIT_SECONDS: Final = 30
+#: What was submitted so long before or after a deployment came close to it; its definition says so in words.
+NEAR_BEFORE_MINUTES: Final = 1
+NEAR_AFTER_MINUTES: Final = 5
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -158,9 +164,9 @@ FIGURES: Final[Mapping[str, Figure]] = {
         Figure(
             "without_downtime",
             "Deployments without downtime",
-            "Changes of the current build in the window around which no request waited for more than 30 seconds until "
-            "it was looked at, among those around which one was submitted: from a minute before until five minutes "
-            "after. A change that no request came close to proves nothing and is counted beside it.",
+            "Changes of the current build in the window around which no request waited for more than "
+            f"{LONGEST_WAIT_SECONDS} seconds until it was looked at, among those around which one was "
+            "submitted: from a minute before until five minutes after. A change that no request came close to proves nothing and is counted beside it.",
         ),
         Figure(
             "return_time",

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from rules.kpi import Durations, Scope, Share
+from rules.kpi_figures import LONGEST_WAIT_SECONDS, NEAR_AFTER_MINUTES, NEAR_BEFORE_MINUTES
 from storage import build
 
 STAGES: Final = """
@@ -38,26 +39,26 @@ FROM (
 ) request_on
 """
 
-DEPLOYMENTS: Final = """
+DEPLOYMENTS: Final = f"""
 SELECT count(*) AS deployments,
        count(*) FILTER (WHERE requests > 0) AS felt,
        count(*) FILTER (WHERE requests > 0 AND late = 0) AS without_downtime
 FROM (
   SELECT current, lag(current) OVER (ORDER BY id) AS before, seen_at FROM build_route
 ) change CROSS JOIN LATERAL (
-  SELECT count(*) AS requests, count(*) FILTER (WHERE waited > interval '30 seconds') AS late
+  SELECT count(*) AS requests, count(*) FILTER (WHERE waited > interval '{LONGEST_WAIT_SECONDS} seconds') AS late
   FROM (
     SELECT COALESCE(
              (SELECT min(at) FROM audit WHERE request_id = request.id AND action = 'request.in_review'),
              now()
            ) - submitted_at AS waited
     FROM request
-    WHERE submitted_at >= change.seen_at - interval '1 minute'
-      AND submitted_at < change.seen_at + interval '5 minutes' AND NOT is_demo
+    WHERE submitted_at >= change.seen_at - interval '{NEAR_BEFORE_MINUTES} minute'
+      AND submitted_at < change.seen_at + interval '{NEAR_AFTER_MINUTES} minutes' AND NOT is_demo
   ) near
 ) around
 WHERE before IS NOT NULL AND current IS DISTINCT FROM before AND seen_at >= :start AND seen_at < :end
-"""
+"""  # noqa: S608 (constants of the rules)
 
 RETURNS: Final = """
 SELECT count(*) AS returns,

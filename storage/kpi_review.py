@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from rules.kpi import Durations, Scope, Share
 from rules.kpi_estimate import Estimate, of_mean
 from rules.kpi_review import Amounts, Grouping, ReviewTally
+from rules.recheck import DRAWS, USUAL_SHARE
 from storage.kpi import SCOPE
 
-TOLD: Final = """
+TOLD: Final = f"""
 , told AS (
   SELECT r.id, r.department_id, r.amount, r.currency,
          review.id IS NOT NULL AS reviewed, review.auto_approved AS given,
@@ -31,9 +32,9 @@ TOLD: Final = """
          COALESCE(question.decided_at, review.finished_at) AS decided_at,
          CAST(extract(epoch FROM COALESCE(question.decided_at, review.finished_at) - r.submitted_at)
            AS double precision) AS seconds,
-         recheck_draw(r.id) * CAST(100 AS bigint) < 16777216 * COALESCE(
+         recheck_draw(r.id) * CAST(100 AS bigint) < {DRAWS} * COALESCE(
            (SELECT share FROM recheck_share WHERE at <= review.finished_at ORDER BY at DESC, id DESC LIMIT 1),
-           5) AS is_drawn,
+           {USUAL_SHARE}) AS is_drawn,
          COALESCE(recheck.verdict = 'right', false) AS said_right,
          COALESCE(recheck.verdict = 'wrong', false) AS said_wrong,
          EXISTS (SELECT FROM decision WHERE request_id = r.id AND outcome = 'rejected') AS is_reversed
@@ -47,7 +48,7 @@ TOLD: Final = """
     WHERE request_id = r.id ORDER BY round DESC LIMIT 1
   ) question ON true
 )
-"""
+"""  # noqa: S608 (constants of the rules)
 
 JUDGED: Final = """
 SELECT kind, key,
