@@ -166,7 +166,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
             "Deployments without downtime",
             "Changes of the current build in the window around which no request waited for more than "
             f"{LONGEST_WAIT_SECONDS} seconds until it was looked at, among those around which one was "
-            "submitted: from a minute before until five minutes after. A change that no request came close to proves nothing and is counted beside it.",
+            "submitted: from a minute before until five minutes after. A change that no request came close to "
+            "proves nothing and is counted beside it.",
         ),
         Figure(
             "return_time",
