@@ -1,0 +1,102 @@
+"""`python -m bench.process`: how long scheduling 1,000 nodes takes, beside a plain walk over the same graph.
+
+The floor is what any scheduler must do: take each node off a queue once its last edge is counted down. The product also
+gives each edge a status, decides joins, eliminates dead paths and says what each event changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import random
+import statistics
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+
+from rules.process import Edge, EdgeType, Node, Outcome, Process
+from rules.process_plan import Plan, make_plan
+from rules.process_play import play
+from rules.process_state import NodeStatus, State
+
+AIM_MS = 10
+
+
+def main() -> None:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.process", description=__doc__)
+    parser.add_argument("--nodes", type=int, default=1000, help="how many (default 1,000)")
+    parser.add_argument("--turns", type=int, default=60, help="how often each is measured (default 60)")
+    given = parser.parse_args()
+    process, answers = _graph(given.nodes)
+    plan = make_plan(process)
+    state = play(plan, answers).state
+    skipped = state.nodes.count(NodeStatus.SKIPPED)
+    sys.stdout.write(
+        f"{len(process.nodes)} nodes, {len(process.edges)} edges, {skipped} skipped; median of {given.turns} turns\n"
+    )
+    floor, product = _beside(lambda: _walk(plan), lambda: play(plan, answers), given.turns)
+    planning = statistics.median(_timed(lambda: make_plan(process)) for _ in range(9))
+    content = state.to_content(plan)
+    restoring = statistics.median(_timed(lambda: State.from_content(plan, content)) for _ in range(9))
+    for name, took in (
+        ("a plain walk", floor),
+        ("scheduling", product),
+        ("planning, once a version", planning),
+    ):
+        sys.stdout.write(f"{name:28}{took:8.2f} ms\n")
+    sys.stdout.write(f"{'reading a written state':28}{restoring:8.2f} ms\n")
+    sys.stdout.write(f"{'ratio':28}{product / floor:8.1f}\n{'aim for scheduling':28}{AIM_MS:8} ms\n")
+
+
+def _graph(count: int) -> tuple[Process, dict[str, list[Outcome | None]]]:
+    """Nodes with one or two edges from those shortly before them; every third one branches."""
+    chance = random.Random(7)  # noqa: S311 (the same graph every time)
+    nodes = [Node(f"n{number:05d}", "notify") for number in range(count)]
+    edges = {"": Edge(None, nodes[0].id, EdgeType.START)}
+    for number in range(1, count):
+        for source in {chance.randrange(max(0, number - 8), number) for _ in range(2)}:
+            kind = chance.choice((EdgeType.TRUE, EdgeType.FALSE)) if source % 3 == 0 else EdgeType.PARALLEL
+            edge = Edge(nodes[source].id, nodes[number].id, kind)
+            edges[edge.id] = edge
+    answers: dict[str, list[Outcome | None]] = {
+        node.id: [chance.choice((Outcome.SATISFIED, Outcome.NOT_SATISFIED))] for node in nodes[::3]
+    }
+    return Process("measured", nodes=tuple(nodes), edges=tuple(edges.values())), answers
+
+
+def _walk(plan: Plan) -> int:
+    waiting = [len(edges) for edges in plan.entering]
+    queue = deque(plan.targets[edge] for edge in plan.starts)
+    seen = 0
+    while queue:
+        number = queue.popleft()
+        seen += 1
+        for edge in plan.leaving[number]:
+            target = plan.targets[edge]
+            waiting[target] -= 1
+            if not waiting[target]:
+                queue.append(target)
+    return seen
+
+
+def _beside(floor: Callable[[], object], product: Callable[[], object], turns: int) -> tuple[float, float]:
+    """The medians in milliseconds, measured by turns."""
+    pairs = [(_timed(floor), _timed(product)) for _ in range(turns)]
+    return statistics.median(each for each, _ in pairs), statistics.median(each for _, each in pairs)
+
+
+def _timed(act: Callable[[], object]) -> float:
+    gc.collect()
+    gc.disable()
+    try:
+        began = time.perf_counter()
+        act()
+        return (time.perf_counter() - began) * 1000
+    finally:
+        gc.enable()
+
+
+if __name__ == "__main__":
+    main()

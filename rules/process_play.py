@@ -1,0 +1,67 @@
+"""A process run with given outcomes, without doing anything: to try one, for scenarios, and for what a change would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rules.process import Outcome
+from rules.process_plan import Plan
+from rules.process_schedule import begin, is_over, report, start
+from rules.process_state import State, Step, Turn
+
+#: node id -> how it ends, round after round; the last one counts for all rounds after. None: it never ends.
+Answers = Mapping[str, Sequence[Outcome | None]]
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a run did.
+
+    Attributes:
+        order: the nodes in the order in which they were started.
+        steps: what each event changed, the start first.
+        state: where the run stands when nothing is left to be reported.
+    """
+
+    order: tuple[Turn, ...]
+    steps: tuple[Step, ...]
+    state: State
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it came to its end."""
+        return is_over(self.state)
+
+
+def play(plan: Plan, answers: Answers, choose: Callable[[int], int] = lambda ended: 0) -> Played:
+    """Run a process.
+
+    Args:
+        answers: nodes that are not named are completed.
+        choose: of so many nodes that have ended, which is reported next, from 0; the first one by default.
+    """
+    state, step = start(plan)
+    order: list[Turn] = []
+    steps = [step]
+    ended: list[tuple[Turn, Outcome]] = []
+    while True:
+        for turn in step.ready:
+            begin(plan, state, turn)
+            order.append(turn)
+            outcome = answer(answers, turn)
+            if outcome is not None:
+                ended.append((turn, outcome))
+        if not ended:
+            return Played(tuple(order), tuple(steps), state)
+        turn, outcome = ended.pop(choose(len(ended)))
+        step = report(plan, state, turn, outcome, "as played" if outcome is Outcome.FAILED else "")
+        steps.append(step)
+
+
+def answer(answers: Answers, turn: Turn) -> Outcome | None:
+    """How a node ends in its iteration."""
+    given = answers.get(turn.node)
+    if not given:
+        return Outcome.COMPLETED
+    return given[min(turn.iteration, len(given)) - 1]
