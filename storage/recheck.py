@@ -15,8 +15,10 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Identity,
+    Integer,
     Numeric,
     Select,
+    cast,
     func,
     literal,
     select,
@@ -125,6 +127,23 @@ def _is_drawn() -> ColumnElement[bool]:
     return drawn
 
 
+def _drawn_lately_below() -> ColumnElement[int]:
+    """Below what all lie that were drawn of those that somebody is asked about; a bound to read an index by."""
+    since = func.now() - ASKED_FOR
+    at_first = (
+        select(RecheckShareRow.share)
+        .where(RecheckShareRow.at <= since)
+        .order_by(RecheckShareRow.at.desc(), RecheckShareRow.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    set_since = select(func.max(RecheckShareRow.share)).where(RecheckShareRow.at > since).scalar_subquery()
+    # GREATEST passes over NULL, which is when nobody has set a share since.
+    largest = func.greatest(func.coalesce(at_first, USUAL_SHARE), set_since)
+    # The index holds whole numbers: a bound of another type would leave it unread.
+    return cast(func.ceil(largest * DRAWS / 100), Integer)
+
+
 def _drawn(*columns: Any) -> Select[Any]:
     """Automatic approvals that were drawn and that nobody has taken back since."""
     taken_back = select(DecisionRow.id).where(
@@ -146,6 +165,7 @@ def _waiting(judge_id: UUID, *columns: Any) -> Select[Any]:
             RecheckRow.request_id.is_(None),
             RequestRow.requester_id != judge_id,
             ReviewRow.finished_at >= func.now() - ASKED_FOR,
+            func.recheck_draw(ReviewRow.request_id) < _drawn_lately_below(),
         )
     )
 

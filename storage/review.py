@@ -25,7 +25,13 @@ class ReviewRow(Base):
     __table_args__ = (
         CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence_is_a_share"),
         CheckConstraint("risk_score BETWEEN 0 AND 1", name="risk_is_a_share"),
-        Index("ix_review_finished_at", "finished_at"),
+        # Whoever asks what was drawn lately reads no other review, and hashes nothing.
+        Index(
+            "ix_review_finished_at_draw",
+            "finished_at",
+            text("recheck_draw(request_id)"),
+            postgresql_where=text("auto_approved"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

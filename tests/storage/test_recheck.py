@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -20,6 +22,7 @@ from storage.person import PersonRow
 from storage.recheck import RecheckRow, RecheckShareRow
 from storage.request import RequestRow
 from storage.review import ReviewRow
+from tests.servers import Database
 from tests.storage.ledger import Ledger
 
 RIGHT, WRONG = Judged(Verdict.RIGHT, ""), Judged(Verdict.WRONG, "Bought twice.")
@@ -152,3 +155,51 @@ def test_a_review_that_ended_before_any_share_was_set_is_drawn_by_the_usual_one(
     assert _waiting(session, daniel) == [row.id]
     review = session.scalars(select(ReviewRow)).one()
     assert review.finished_at < datetime.now(UTC)
+
+
+#: Copies the one request with its review, a day back for each.
+_COPIES = (
+    """
+    INSERT INTO request SELECT (jsonb_populate_record(request, jsonb_build_object(
+      'id', gen_random_uuid(), 'number', n, 'submitted_at', submitted_at - n * interval '1 hour'))).*
+    FROM request, generate_series(1, 3000) n
+    """,
+    """
+    INSERT INTO review SELECT (jsonb_populate_record(review, jsonb_build_object(
+      'id', gen_random_uuid(), 'request_id', request.id, 'finished_at', request.submitted_at))).*
+    FROM request, review WHERE request.id <> review.request_id
+    """,
+)
+
+
+def test_the_count_in_the_menu_reads_only_what_the_index_says_was_drawn_lately(
+    database: Database, sessions: sessionmaker[Session]
+) -> None:
+    with sessions.begin() as session:
+        ledger = Ledger(session)
+        daniel = ledger.person("Daniel").id
+        _approve(ledger, now(session))
+        for copies in _COPIES:
+            session.execute(text(copies))
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("ANALYZE")
+    said: list[tuple[str, Any]] = []
+    with sessions() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", lambda *sent: said.append((sent[2], sent[3])))
+        counted = recheck.count_waiting(session, daniel)
+        [(statement, parameters)] = said
+        plan = connection.exec_driver_sql(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters
+        ).scalar_one()
+    [scan] = _scans(plan[0]["Plan"], "review")
+    assert scan["Index Name"] == "ix_review_finished_at_draw"
+    assert "recheck_draw(request_id) <" in scan["Index Cond"]
+    assert scan["Actual Rows"] == counted > 0
+    assert scan.get("Rows Removed by Filter", 0) == 0
+
+
+def _scans(node: dict[str, Any], table: str) -> list[dict[str, Any]]:
+    """The nodes of a plan that read a table."""
+    found = [node] if node.get("Relation Name") == table else []
+    return found + [scan for part in node.get("Plans", []) for scan in _scans(part, table)]
