@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask import current_app, request
+from flask import current_app, g, request
 from flask_babel import lazy_gettext as _l
 
 from app import database
-from app.access import may_here
+from app.access import current_person, may_here
 from rules.person import Act, Person, Role, may
 from storage import flag_proposal, inbox, recheck, request_search
 
@@ -99,6 +99,16 @@ def tabs() -> list[Item]:
     """The pages that share an entry with the one being shown; none where it stands alone."""
     here = next((item for item in MENU if item.parts and is_here(item)), None)
     return [part for part in here.parts if is_there(part.endpoint) and may_here(part.act)] if here else []
+
+
+def waiting(item: Item) -> int:
+    """How many things wait at an entry for whoever is logged in; an entry and its tab ask once a page."""
+    if item.count is None:
+        return 0
+    counted: dict[Callable[[Person], int], int] = g.setdefault("waiting", {})
+    if item.count not in counted:
+        counted[item.count] = item.count(current_person())
+    return counted[item.count]
 
 
 def is_there(endpoint: str) -> bool:

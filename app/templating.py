@@ -41,6 +41,7 @@ def set_up_templating(app: Flask) -> None:
         now=lambda: datetime.now(UTC),
         request_id=request_id,
         unread_count=unread_count,
+        waiting_at=navigation.waiting,
     )
 
 

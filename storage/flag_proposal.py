@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from rules.errors import NotFound
@@ -87,17 +87,26 @@ def refuse(session: Session, proposal_id: UUID, person_id: UUID) -> None:
 
 def open_ones(session: Session, flag: Flag | None = None) -> Sequence[FlagProposalRow]:
     """What waits for a second person, the oldest first; of one flag or of all."""
-    query = select(FlagProposalRow).where(
-        FlagProposalRow.outcome.is_(None),
-        FlagProposalRow.proposed_at > func.now() - PROPOSAL_OPEN_FOR,
-        FlagProposalRow.key.in_([flag.key] if flag else list(FLAGS)),
-    )
+    keys = [flag.key] if flag else list(FLAGS)
+    query = select(FlagProposalRow).where(_is_open(), FlagProposalRow.key.in_(keys))
     return session.scalars(query.order_by(FlagProposalRow.proposed_at, FlagProposalRow.id)).all()
 
 
 def count_for(session: Session, person_id: UUID) -> int:
     """How many proposals somebody may agree to."""
-    return sum(one.proposed_by != person_id for one in open_ones(session))
+    counted = session.scalar(
+        select(func.count()).where(
+            _is_open(), FlagProposalRow.key.in_(FLAGS), FlagProposalRow.proposed_by != person_id
+        )
+    )
+    return counted or 0
+
+
+def _is_open() -> ColumnElement[bool]:
+    """Whether somebody may still answer."""
+    return and_(
+        FlagProposalRow.outcome.is_(None), FlagProposalRow.proposed_at > func.now() - PROPOSAL_OPEN_FOR
+    )
 
 
 def _locked(session: Session, proposal_id: UUID) -> FlagProposalRow:

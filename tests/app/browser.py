@@ -8,10 +8,12 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
 from app.account import Account
+from app.database import db
 from storage import session as logins
 from storage.person import PersonRow
 
@@ -38,6 +40,19 @@ class Browser(FlaskClient):
         """POST a form with this browser's token, as a page of ours would."""
         headers = {"X-CSRFToken": form_token(self.application), **more.pop("headers", {})}
         return self.post(path, data=data or {}, headers=headers, **more)
+
+    def statements(self, path: str) -> list[str]:
+        """What the database is asked while the app answers `path`."""
+        asked: list[str] = []
+        with self.application.app_context():
+            engine = db.engine
+        listen = lambda *given: asked.append(given[2])  # noqa: E731
+        event.listen(engine, "before_cursor_execute", listen)
+        try:
+            self.get(path)
+        finally:
+            event.remove(engine, "before_cursor_execute", listen)
+        return asked
 
 
 _CSRF_SECRET = "0123456789abcdef0123456789abcdef01234567"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -422,30 +421,12 @@ def test_nobody_else_withdraws_and_nobody_after_the_decision(
 # ----------------------------------------------------------------------------------------- what it costs
 
 
-def _statements(browser: Browser, sessions: Sessions, path: str) -> list[Any]:
-    """What the database is asked while the app answers `path`."""
-    from sqlalchemy import event
-
-    from app.database import db
-
-    asked: list[Any] = []
-    with browser.application.app_context():
-        engine = db.engine
-    listen = lambda *given: asked.append(given[2])  # noqa: E731
-    event.listen(engine, "before_cursor_execute", listen)
-    try:
-        browser.get(path)
-    finally:
-        event.remove(engine, "before_cursor_execute", listen)
-    return asked
-
-
 def test_a_look_at_an_unchanged_request_of_ones_own_costs_three_queries(
-    ana: Browser, row: RequestRow, sessions: Sessions
+    ana: Browser, row: RequestRow
 ) -> None:
     poll = _poll(_page(ana, row))
     assert poll is not None
-    assert len(_statements(ana, sessions, poll)) == 3  # the session, the request, its newest entry
+    assert len(ana.statements(poll)) == 3  # the session, the request, its newest entry
 
 
 def test_the_page_reads_the_same_when_the_flag_store_is_silent(ana: Browser, row: RequestRow) -> None:

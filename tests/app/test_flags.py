@@ -353,3 +353,15 @@ def test_of_two_who_saw_the_same_state_the_second_is_told(
     assert late.status_code == 409
     assert "a moment ago" in late.text
     assert _overrides(sessions) == {(Level.EVERYONE, ""): False}
+
+
+def test_what_waits_is_counted_once_a_page_and_by_the_database(
+    browser_of: BrowserOf, company: Company
+) -> None:
+    browser_of(company.elena).send(URL, _form())
+    diego = browser_of(company.diego)
+    asked = [one for one in diego.statements("/builds") if "FROM flag_proposal" in one]
+    assert len(asked) == 1
+    assert asked[0].startswith("SELECT count(*)")
+    page = diego.get("/builds").text
+    assert page.count('>1<span class="visually-hidden"> waiting</span>') == 2  # the entry and its tab
