@@ -45,6 +45,7 @@ from storage import build_return, flag_copy, notification, outbox
 from storage.bell import Bell
 from storage.database import make_engine, make_sessions
 from storage.flag_copy import FlagCopy
+from storage.flag_roll import process_name
 from workflows import registry as workflow_registry
 
 log = logging.getLogger("worker")
@@ -68,8 +69,9 @@ GRACE = timedelta(seconds=45)
 
 async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
     """Serve approvals until told to stop; then finish what has begun."""
-    engine = make_engine(settings.database_url, THREADS, f"approvals/{settings.build_id or UNVERSIONED}")
-    flags = FlagCopy(settings.redis_url).start()
+    name = f"approvals/{settings.build_id or UNVERSIONED}"
+    engine = make_engine(settings.database_url, THREADS, name)
+    flags = FlagCopy(settings.redis_url, process=process_name(name)).start()
     means = Means(
         sessions=make_sessions(engine),
         vendor=AmazonBusiness(account_of(settings)),

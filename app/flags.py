@@ -9,6 +9,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from storage.flag_copy import FlagCopy
+from storage.flag_roll import process_name
 
 
 class ProcessFlags:
@@ -25,7 +26,7 @@ class ProcessFlags:
         if self._copy is None or self._process != os.getpid():
             with self._starting:
                 if self._copy is None or self._process != os.getpid():
-                    self._copy = FlagCopy(self._redis_url).start()
+                    self._copy = FlagCopy(self._redis_url, process=process_name("web")).start()
                     self._process = os.getpid()
         return self._copy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -17,6 +18,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from rules.flag import FLAGS, FRESH_FOR, Flag, Reading, fits, read_nothing
+from rules.flag_roll import TELL_EVERY, Told
+from storage import flag_roll
 from storage.flag import Snapshot
 from storage.flag_spread import CHANNEL, ask, tell_reads
 
@@ -66,9 +69,20 @@ class FlagCopy:
     is believed only after it has stood for 2 s, in which the copy goes stale and spends nothing.
     """
 
-    def __init__(self, redis_url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, redis_url: str, clock: Callable[[], float] = time.monotonic, *, process: str = ""
+    ) -> None:
+        """A copy that is asked for nothing yet.
+
+        Args:
+            clock: seconds, steady.
+            process: under what name it stands on the roll (storage/flag_roll.py); empty keeps it off.
+        """
         self._client = connect(redis_url)
         self._clock = clock
+        self._process = process
+        self._roll: tuple[tuple[Told, ...], float] = ((), clock())
+        self._told_roll_at = float("-inf")
         self._held: _Held | None = None
         self._doubted: tuple[str, float] | None = None
         self._was_fresh = False
@@ -94,6 +108,7 @@ class FlagCopy:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(timeout=2)
+        self._leave_roll()
         self._client.close()
 
     def watch(self, watcher: Watcher) -> None:
@@ -125,6 +140,12 @@ class FlagCopy:
         age = timedelta(seconds=self._clock() - held.heard_at)
         snapshot = replace(held.snapshot, at=held.snapshot.at + age)
         return snapshot.read(flag, person_id, department_id, age=age)
+
+    def roll(self) -> tuple[Told, ...]:
+        """What every process last told of its copy, as this one last heard it. Costs no network."""
+        told, heard_at = self._roll
+        since = timedelta(seconds=self._clock() - heard_at)
+        return tuple(replace(each, ago=each.ago + since) for each in told)
 
     def note_read(self, flag: Flag) -> None:
         """Count as read what was read from Postgres."""
@@ -205,12 +226,28 @@ class FlagCopy:
     def _poll(self) -> None:
         told_at = self._clock()
         while not self._stop.is_set():
-            self.refresh()
+            if self.refresh():
+                self.tell_roll()
             if self._clock() - told_at > TELL_SECONDS:
                 told_at = self._clock()
                 self.tell_what_was_read()
             # Not all processes at the same moment.
             self._stop.wait(POLL_SECONDS * random.uniform(0.75, 1))  # noqa: S311
+
+    def tell_roll(self) -> None:
+        """Tell which revision this process goes by, if it is its turn again, and hear of the others."""
+        asked_at = self._clock()
+        if not self._process or asked_at - self._told_roll_at < TELL_EVERY.total_seconds():
+            return
+        self._told_roll_at = asked_at
+        # The poll itself tells of a server that is away; what is known of the others only grows older.
+        with contextlib.suppress(redis.RedisError):
+            self._roll = flag_roll.tell(self._client, self._process, self.revision), asked_at
+
+    def _leave_roll(self) -> None:
+        if self._told_roll_at > float("-inf"):
+            with contextlib.suppress(redis.RedisError):  # then it is forgotten after a while
+                flag_roll.leave(self._client, self._process)
 
     def tell_what_was_read(self) -> None:
         """Let the control worker know which flags are in use; kept for the next time where Redis is away."""

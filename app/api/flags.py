@@ -9,8 +9,10 @@ from app.access import current_person, opens
 from app.api import shown
 from app.api.schemas import ToggleSchema
 from app.api.setup import PREFIX, Subject
+from app.flags import flag_copy
 from rules.errors import Invalid
 from rules.flag import FLAGS, Level
+from rules.flag_roll import call_roll
 from rules.person import Act
 from storage import flag, flag_proposal
 from storage.database import now
@@ -22,10 +24,24 @@ api = Subject("api_flag", __name__, url_prefix=f"{PREFIX}/feature-flags", descri
 @api.at("", "GET")
 @opens(Act.READ_FLAG)
 def many() -> dict[str, Any]:
-    """Every flag with what is set for whom, at one revision."""
+    """Every flag with what is set for whom, at one revision, and which processes go by that."""
     truth = flag.read_truth(database.session())
+    roll = call_roll(flag_copy().roll(), truth.revision)
     return {
         "revision": truth.revision,
+        "applied": {
+            "by": roll.applied,
+            "of": len(roll.answers),
+            "processes": [
+                {
+                    "process": each.told.process,
+                    "revision": each.told.revision,
+                    "standing": each.standing.value,
+                    "heard_seconds_ago": round(each.told.ago.total_seconds(), 1),
+                }
+                for each in roll.answers
+            ],
+        },
         "flags": [
             {
                 "feature": one.key,

@@ -10,8 +10,10 @@ from uuid import UUID
 from flask_babel import gettext as _
 
 from app import database
+from app.flags import flag_copy
 from rules.flag import FLAGS, Flag, Level, Reading, Setting, Value
 from rules.flag_change import is_unused
+from rules.flag_roll import RollCall, call_roll
 from storage import department, flag, flag_proposal, flag_use
 from storage import person as people
 from storage.database import now
@@ -127,6 +129,11 @@ def all_lines() -> list[Line]:
             )
         )
     return lines
+
+
+def roll_at(revision: int) -> RollCall:
+    """Which processes go by the flags of this revision, as far as this one has heard. Waits for nobody."""
+    return call_roll(flag_copy().roll(), revision)
 
 
 def is_overdue(one: Flag, today: date) -> bool:

@@ -13,7 +13,7 @@ from app.access import current_person, may_here, opens
 from app.errors import is_htmx, wants_json
 from app.limits import limiter
 from app.pages.rollout.flag_form import FIELDS, judge_wish
-from app.pages.rollout.flag_view import all_lines, look_up, overrides_of, proposals_of, story_of
+from app.pages.rollout.flag_view import all_lines, look_up, overrides_of, proposals_of, roll_at, story_of
 from rules.errors import Invalid, InvalidFields
 from rules.flag import Flag
 from rules.person import Act
@@ -31,7 +31,8 @@ FLIPS = "30 per minute"
 @opens(Act.READ_FLAG)
 def flags() -> ResponseReturnValue:
     """Every flag: what it says for most, whether anybody reads it, what waits for a second person."""
-    return render_template("rollout/flags.html", lines=all_lines())
+    revision = flag.read_truth(database.session()).revision
+    return render_template("rollout/flags.html", lines=all_lines(), roll=roll_at(revision))
 
 
 @pages.get("/flags/<key>")
@@ -43,11 +44,13 @@ def flags_one(key: str) -> ResponseReturnValue:
 
 def _page(one: Flag, typed: dict[str, str], problems: dict[str, str]) -> str:
     session = database.session()
+    revision = flag.read_truth(session).revision
     asked_mail = request.args.get("who", "").strip()[:254]
     return render_template(
         "rollout/flag.html",
         flag=one,
-        revision=flag.read_truth(session).revision,
+        revision=revision,
+        roll=roll_at(revision),
         overrides=overrides_of(one),
         proposals=proposals_of(one),
         story=story_of(one),
