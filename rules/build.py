@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Final
 
-from rules.errors import Invalid
+from rules.errors import BusinessError, Invalid
 
 #: A worker says every so often that it lives; it is taken for dead after several that did not come.
 HEARTBEAT: Final = timedelta(seconds=2)
@@ -36,6 +36,36 @@ class BuildState(StrEnum):
     GONE = "gone"  # the server has forgotten it; only our row tells of it
 
 
+class BuildIsGone(BusinessError):
+    """The server knows this build no more."""
+
+    status = 409
+
+
+class BuildIsInUse(BusinessError):
+    """Something still needs this build."""
+
+    status = 409
+
+
+class BuildHasNoWorkers(BusinessError):
+    """No worker of the build gives a sign of life, so requests would wait there for ever."""
+
+    status = 409
+
+
+class BuildIsRejected(BusinessError):
+    """The build was called bad once; a new one needs a new id."""
+
+    status = 409
+
+
+class BuildIsCurrent(BusinessError):
+    """Everybody has this build already."""
+
+    status = 409
+
+
 def check_build_id(text: str) -> str:
     """The id of a build; raises Invalid for what can be none."""
     if not NAME.fullmatch(text):
@@ -54,6 +84,45 @@ def check_percent(value: Decimal | float | int | str) -> Decimal:
     if percent % SMALLEST_STEP:
         raise Invalid(f"The share goes in steps of {SMALLEST_STEP} percent.", "percentage")
     return percent
+
+
+def check_lives(build_id: str, *, is_live: bool) -> None:
+    """Whether anybody would take up what goes to a build; raises BuildHasNoWorkers."""
+    if not is_live:
+        raise BuildHasNoWorkers(f"Build {build_id} has no live worker; start one first.")
+
+
+def check_may_have_traffic(
+    build_id: str, *, rejected_why: str | None, is_live: bool, is_current: bool
+) -> None:
+    """Whether a build may be given to some.
+
+    Args:
+        rejected_why: why it was called bad; None where nobody did.
+
+    Raises:
+        BuildIsRejected, BuildHasNoWorkers, BuildIsCurrent.
+    """
+    if rejected_why is not None:
+        raise BuildIsRejected(f"Build {build_id} was rejected: {rejected_why}. Give the next one a new id.")
+    check_lives(build_id, is_live=is_live)
+    if is_current:
+        raise BuildIsCurrent(f"Build {build_id} is the current one already.")
+
+
+def check_may_forget(state: BuildState, *, is_live: bool) -> None:
+    """Whether the server may be asked to forget a build: nothing is open there, and nobody works for it.
+
+    Raises:
+        BuildIsGone: the server has forgotten it already.
+        BuildIsInUse: it is not drained, or a worker of it lives.
+    """
+    if state is BuildState.GONE:
+        raise BuildIsGone("The server has forgotten this build already.")
+    if state is not BuildState.DRAINED:
+        raise BuildIsInUse(f"Only a drained build can be forgotten; this one is {state}.")
+    if is_live:
+        raise BuildIsInUse("A worker of this build is alive; end it first.")
 
 
 def polled_until(last_polls: Iterable[datetime | None]) -> datetime | None:

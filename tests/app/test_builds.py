@@ -108,11 +108,24 @@ def test_only_a_drained_build_can_be_forgotten(
     browser_of: BrowserOf, company: Company, builds: Sessions
 ) -> None:
     elena = browser_of(company.elena)
-    assert elena.send("/builds/one/forget", {}).status_code == 422
+    assert elena.send("/builds/one/forget", {}).status_code == 409
     assert elena.send("/builds/never-seen/forget", {}).status_code == 404
     assert wishes(builds) == []
     assert elena.send("/builds/old/forget", {}).status_code == 303
     assert wishes(builds) == [("forget_build", "old")]
+
+
+def test_page_and_act_judge_alike_whether_a_build_may_be_forgotten(
+    browser_of: BrowserOf, company: Company, builds: Sessions
+) -> None:
+    elena, button = browser_of(company.elena), 'action="/builds/old/forget"'
+    assert button in elena.get("/builds").text
+    with builds.begin() as session:
+        session.execute(text("UPDATE build SET live_until = now() + interval '1 h' WHERE build_id = 'old'"))
+    assert button not in elena.get("/builds").text
+    refused = elena.send("/builds/old/forget", {})
+    assert (refused.status_code, wishes(builds)) == (409, [])
+    assert "A worker of this build is alive" in refused.text
 
 
 def test_who_may_only_read_finds_no_button_and_no_open_door(

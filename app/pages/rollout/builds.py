@@ -10,10 +10,10 @@ from flask_babel import gettext as _
 
 from app import database
 from app.access import current_person, may_here, opens
-from app.limits import limiter
+from app.limits import by_person, limiter
 from app.pages.rollout.routes import pages
-from rules.build import BuildState
-from rules.errors import AlreadyDecided, Invalid
+from rules.build import BuildState, check_may_forget
+from rules.errors import BusinessError
 from rules.gate import Gate
 from rules.outbox import Kind
 from rules.person import Act
@@ -44,7 +44,11 @@ class Line:
     @property
     def may_be_forgotten(self) -> bool:
         """Whether the server may be asked to forget it."""
-        return self.row.state == BuildState.DRAINED.value and not self.is_live
+        try:
+            check_may_forget(BuildState(self.row.state), is_live=self.is_live)
+        except BusinessError:
+            return False
+        return True
 
 
 @pages.get("/builds", endpoint="builds")
@@ -70,7 +74,7 @@ def _gate(row: BuildRow) -> Gate | None:
 
 @pages.post("/builds/<build_id>/gate")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(WISHES, key_func=lambda: str(current_person().id))
+@limiter.limit(WISHES, key_func=by_person)
 def builds_gate(build_id: str) -> ResponseReturnValue:
     """Let the gate of a build run; what it found stands on the page when it is through."""
     session = database.session()
@@ -85,15 +89,12 @@ def builds_gate(build_id: str) -> ResponseReturnValue:
 
 @pages.post("/builds/<build_id>/forget")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(WISHES, key_func=lambda: str(current_person().id))
+@limiter.limit(WISHES, key_func=by_person)
 def builds_forget(build_id: str) -> ResponseReturnValue:
     """Let the server forget a drained build; our own row of it stays."""
     session = database.session()
     row = build.by_id(session, build_id)
-    if row.state == BuildState.GONE.value:
-        raise AlreadyDecided(_("The server has forgotten this build already."))
-    if row.state != BuildState.DRAINED.value:
-        raise Invalid(_("Only a drained build can be forgotten; this one is %(state)s.", state=row.state))
+    check_may_forget(BuildState(row.state), is_live=build.is_live(session, build_id))
     audit.record(session, Actor.person(current_person().id), "build.forget_asked", build_id=build_id)
     outbox.put(session, Kind.FORGET_BUILD, None, {"build_id": build_id})
     database.commit()
