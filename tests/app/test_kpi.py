@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask, Response
@@ -36,7 +37,7 @@ DEFINITIONS = Path(__file__).parents[2] / "docs" / "kpis.md"
 @pytest.fixture(scope="module")
 def demo_url(postgres: Plan) -> Iterator[str]:
     """A database with the demo company, shared by these tests: they only read its figures."""
-    with clone(postgres, "figures_page") as database:
+    with clone(postgres, f"figures_page_{uuid4().hex}") as database:
         engine = make_engine(database.url)
         with make_sessions(engine).begin() as session:
             assert load(session, ("amazon.es", "amazon.com"), Decimal(5)) is not None
