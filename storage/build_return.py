@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rules.errors import BusinessError, NotFound
+from rules.build_return import can_replay, check_way_back
+from rules.errors import NotFound
 from rules.outbox import rest_seconds
 from rules.rollout import State
 from storage import audit, build, rollout, route, routing
@@ -21,12 +22,6 @@ from storage.database import Base, new_id
 CHANNEL: Final = "build_return"
 ASKED, ROUTED, DONE, REFUSED = "asked", "routed", "done", "refused"
 _OPEN = text(f"state IN ('{ASKED}', '{ROUTED}')")
-
-
-class NoWayBack(BusinessError):
-    """Nothing was changed; the message says why, and what can be done instead."""
-
-    status = 409
 
 
 class BuildReturnRow(Base):
@@ -94,9 +89,10 @@ def ask(
     goes = build.route(session)
     current = goes.current if goes is not None else None
     stable = current if current != build_id else None
-    can_replay = _can_replay(bad.gate)
+    replays = can_replay(bad.gate)
     if not freeze_only and not forced:
-        _check_way(session, stable, build_id, can_replay)
+        is_live = stable is not None and build.is_live(session, stable)
+        check_way_back(build_id, stable, stable_is_live=is_live, can_replay=replays)
     switched = routing.switch_off_build(session, build_id, actor, reason)
     route.redirect(session, build_id, actor, reason)
     if rejects and not freeze_only:
@@ -105,7 +101,7 @@ def ask(
     mine = running if running is not None and running.target == build_id else None
     row = BuildReturnRow(
         id=new_id(), build_id=build_id, rollout_id=mine.id if mine else None, freeze_only=freeze_only,
-        reason=reason, asked_by=actor.id, stable=stable, can_replay=can_replay, state=ASKED,
+        reason=reason, asked_by=actor.id, stable=stable, can_replay=replays, state=ASKED,
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -117,25 +113,6 @@ def ask(
         build_return=str(row.id), old={"current": current}, rules_switched_off=switched,
     )  # fmt: skip
     return row
-
-
-def _check_way(session: Session, stable: str | None, build_id: str, can_replay: bool | None) -> None:
-    if stable is not None and not build.is_live(session, stable):
-        raise NoWayBack(
-            f"Build {stable} has no live worker, so requests would wait there. Start one, or freeze {build_id}."
-        )
-    if can_replay is False:
-        raise NoWayBack(
-            f"The current build cannot replay what {build_id} has begun, so open requests would be stuck."
-            f" Freeze {build_id} instead: nothing new goes there, and what is open ends there."
-        )
-
-
-def _can_replay(gate: Mapping[str, Any] | None) -> bool | None:
-    back = (gate or {}).get("back")
-    if not back or back.get("broken"):
-        return None
-    return not back.get("failures")
 
 
 def _open_of(session: Session, build_id: str) -> BuildReturnRow | None:

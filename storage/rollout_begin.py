@@ -8,30 +8,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from rules.analysis import METRICS
-from rules.errors import BusinessError
+from rules.build import check_may_have_traffic
 from rules.rollout import Kind, Plan
 from rules.rollout_plan import judge_plan
 from storage import build, department, rollout
 from storage.audit import Actor
 from storage.rollout import RolloutRow
-
-
-class BuildHasNoWorkers(BusinessError):
-    """No worker of the build gives a sign of life, so requests would wait there for ever."""
-
-    status = 409
-
-
-class BuildIsRejected(BusinessError):
-    """The build was called bad once; a new one needs a new id."""
-
-    status = 409
-
-
-class BuildIsCurrent(BusinessError):
-    """Everybody has this build already."""
-
-    status = 409
 
 
 def begin_or_change(
@@ -46,7 +28,7 @@ def begin_or_change(
         InvalidFields: the plan makes no sense. NotFound: there is no such build.
         BuildHasNoWorkers, BuildIsRejected, BuildIsCurrent, AnotherRolloutRuns, RolloutChanged, NotNow.
     """
-    check_may_have_traffic(session, build_id)
+    _check_may_have_traffic(session, build_id)
     judge_plan(
         plan,
         Kind.BUILD,
@@ -64,19 +46,11 @@ def begin_or_change(
     return rollout.set_share(session, running.id, plan.steps[0], actor, why, revision), False
 
 
-def check_may_have_traffic(session: Session, build_id: str) -> None:
-    """Whether a build may get requests at all.
-
-    Raises:
-        NotFound: there is no such build. BuildHasNoWorkers, BuildIsRejected, BuildIsCurrent.
-    """
-    row = build.by_id(session, build_id)
-    if row.rejected_at is not None:
-        raise BuildIsRejected(
-            f"Build {build_id} was rejected: {row.rejected_why}. Give the next one a new id."
-        )
-    if not build.is_live(session, build_id):
-        raise BuildHasNoWorkers(f"Build {build_id} has no live worker; start one first.")
-    route = build.route(session)
-    if route is not None and route.current == build_id:
-        raise BuildIsCurrent(f"Build {build_id} is the current one already.")
+def _check_may_have_traffic(session: Session, build_id: str) -> None:
+    row, route = build.by_id(session, build_id), build.route(session)
+    check_may_have_traffic(
+        build_id,
+        rejected_why=(row.rejected_why or "") if row.rejected_at is not None else None,
+        is_live=build.is_live(session, build_id),
+        is_current=route is not None and route.current == build_id,
+    )

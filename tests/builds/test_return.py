@@ -12,11 +12,12 @@ import pytest
 from sqlalchemy import text
 
 from gateways import temporal_builds
+from rules.build_return import NoWayBack
 from rules.request import ENDED, Status
 from rules.rollout import State
 from storage import build, build_return
 from storage.audit import Actor
-from storage.build_return import BuildReturnRow, NoWayBack
+from storage.build_return import BuildReturnRow
 from storage.request import RequestRow
 from tests.builds.test_rollout import begin, open_two, until, until_carried
 from tests.builds.yard import Yard

@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
+from rules.build_return import NoWayBack
 from rules.errors import NotFound
 from rules.rollout import Command, Kind, Look, PromotesOwnRollout, State, Step, judge
 from rules.rollout_plan import one_step
@@ -17,7 +18,6 @@ from rules.routing import Rule
 from rules.routing_content import to_content
 from storage import build, build_return, rollout, routing
 from storage.audit import SYSTEM, Actor, AuditRow
-from storage.build_return import NoWayBack
 from storage.database import now
 from storage.outbox import OutboxRow
 from storage.rollout import AnotherRolloutRuns, RolloutChanged, RolloutRow
