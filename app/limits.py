@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from app.access import current_person
 from storage.person import fold_email
 
 #: Redis gets this long to answer before we go on without it.
@@ -104,6 +105,11 @@ def typed_address() -> str:
     """Key of a limit: the mail address that was typed, from where it was typed; not to be read back."""
     typed = f"{get_remote_address()} {fold_email(request.form.get('email', ''))}"
     return hashlib.sha256(typed.encode(errors="replace")).hexdigest()
+
+
+def by_person() -> str:
+    """Key of a limit: who is logged in, wherever they sit."""
+    return str(current_person().id)
 
 
 def did_not_open(response: Response) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from rules.errors import BusinessError, Invalid, InvalidFields
-from rules.text import clean_text
+from rules.text import clean_text, judge_why
 
 #: In percent, as long as nobody has set another share.
 USUAL_SHARE: Final = Decimal(5)
@@ -93,9 +93,9 @@ def judge_share(share: str, why: str) -> tuple[Decimal, str]:
         elif percent != round(percent, 1):
             problems["share"] = "Please give at most one digit after the point."
     try:
-        text = clean_text(why, "why", LONGEST_WHY)
-    except Invalid as refusal:
-        problems["why"] = refusal.message if why.strip() else "Please say why."
+        text = judge_why(why, LONGEST_WHY)
+    except InvalidFields as refusal:
+        problems |= refusal.problems
     if problems:
         raise InvalidFields(problems)
     return round(percent, 1), text

@@ -5,7 +5,10 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from rules.errors import Invalid
+from rules.errors import Invalid, InvalidFields
+
+#: A reason is a sentence or two, read in a table by somebody who was not there.
+LONGEST_WHY: Final = 500
 
 _JOINER: Final = "\u200d"
 _EMOJI_STYLE: Final = "\ufe0f"
@@ -36,6 +39,16 @@ def clean_text(text: str, field: str, longest: int, *, required: bool = True) ->
     if cleaned and not any(_shows(character) for character in cleaned):
         raise Invalid("The text holds nothing that can be seen.", field)
     return cleaned
+
+
+def judge_why(text: str, longest: int = LONGEST_WHY) -> str:
+    """Why somebody does something, as it is kept; raises InvalidFields for the field `why`."""
+    if not text.strip():
+        raise InvalidFields({"why": "Please say why."})
+    try:
+        return clean_text(text, "why", longest)
+    except Invalid as refusal:
+        raise InvalidFields({"why": refusal.message}) from None
 
 
 def _is_safe(character: str) -> bool:

@@ -7,12 +7,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from rules.errors import Invalid, InvalidFields
+from rules.errors import InvalidFields
+from rules.rollout import Plan, Step
 from rules.rollout_plan import judge_share
-from rules.text import clean_text
+from rules.text import LONGEST_WHY, judge_why
 
-LONGEST_WHY = 500
-_WORDS = validate.Length(min=1, max=LONGEST_WHY)
+_PLAN, _STEP = Plan(steps=()), Step(share=Decimal(0))
 
 
 class Share(fields.Field[Decimal]):
@@ -28,12 +28,15 @@ class Share(fields.Field[Decimal]):
 class Why(fields.String):
     """A sentence of a person, cleaned as every text of a form is."""
 
+    def __init__(self, **more: Any) -> None:
+        super().__init__(validate=validate.Length(min=1, max=LONGEST_WHY), **more)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> str:
         text = str(super()._deserialize(value, attr, data, **more))
         try:
-            return clean_text(text, attr or "why", LONGEST_WHY)
-        except Invalid as refusal:
-            raise ValidationError(refusal.message) from None
+            return judge_why(text)
+        except InvalidFields as refusal:
+            raise ValidationError(list(refusal.problems.values())) from None
 
 
 class StepSchema(Schema):
@@ -41,10 +44,10 @@ class StepSchema(Schema):
 
     percentage = Share(required=True)
     departments = fields.List(fields.String(), load_default=list)
-    min_seconds = fields.Integer(strict=True, load_default=300)
-    min_samples = fields.Integer(strict=True, load_default=52)
-    max_seconds = fields.Integer(strict=True, load_default=86_400)
-    manual = fields.Boolean(load_default=False)
+    min_seconds = fields.Integer(strict=True, load_default=_STEP.min_seconds)
+    min_samples = fields.Integer(strict=True, load_default=_STEP.min_samples)
+    max_seconds = fields.Integer(strict=True, load_default=_STEP.max_seconds)
+    manual = fields.Boolean(load_default=_STEP.manual)
 
 
 class RolloutSchema(Schema):
@@ -54,18 +57,18 @@ class RolloutSchema(Schema):
     percentage = Share()
     departments = fields.List(fields.String(), load_default=list)
     steps = fields.List(fields.Nested(StepSchema))
-    bake_seconds = fields.Integer(strict=True, load_default=600)
-    check_seconds = fields.Integer(strict=True, load_default=30)
+    bake_seconds = fields.Integer(strict=True, load_default=_PLAN.bake_seconds)
+    check_seconds = fields.Integer(strict=True, load_default=_PLAN.check_seconds)
     limits = fields.Dict(keys=fields.String(), values=fields.Decimal(allow_nan=False), load_default=dict)
-    native = fields.Boolean(load_default=False)
-    why = Why(load_default="asked for through the API", validate=_WORDS)
+    native = fields.Boolean(load_default=_PLAN.native)
+    why = Why(load_default="asked for through the API")
     revision = fields.Integer(strict=True, load_default=None, allow_none=True)
 
 
 class CommandSchema(Schema):
     """A command to a rollout, with the reason and, if it was looked at, the revision that was seen."""
 
-    why = Why(required=True, validate=_WORDS)
+    why = Why(required=True)
     revision = fields.Integer(strict=True, load_default=None, allow_none=True)
 
 
@@ -73,7 +76,7 @@ class ReturnSchema(Schema):
     """A way back from a build that is called bad."""
 
     current_build_id = fields.String(required=True, validate=validate.Length(min=1, max=63))
-    reason = Why(required=True, validate=_WORDS)
+    reason = Why(required=True)
     freeze_only = fields.Boolean(load_default=False)
 
 
@@ -84,21 +87,21 @@ class ToggleSchema(Schema):
     enabled = fields.Boolean(required=True, truthy={True}, falsy={False})
     department = fields.String(load_default=None, allow_none=True)
     user_id = fields.UUID(load_default=None, allow_none=True)
-    why = Why(load_default="switched through the API", validate=_WORDS)
+    why = Why(load_default="switched through the API")
 
 
 class RuleSchema(Schema):
     """A routing rule; `rule` is in the form of rules/routing_content.py, which judges it."""
 
     rule = fields.Dict(required=True)
-    why = Why(required=True, validate=_WORDS)
+    why = Why(required=True)
     version = fields.Integer(strict=True, load_default=None, allow_none=True)
 
 
 class RemoveSchema(Schema):
     """Taking a rule away."""
 
-    why = Why(required=True, validate=_WORDS)
+    why = Why(required=True)
     version = fields.Integer(strict=True, required=True)
 
 
@@ -106,4 +109,4 @@ class StateSchema(Schema):
     """Freezing or thawing all routing."""
 
     frozen = fields.Boolean(required=True, truthy={True}, falsy={False})
-    why = Why(required=True, validate=_WORDS)
+    why = Why(required=True)

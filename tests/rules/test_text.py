@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.errors import Invalid
-from rules.text import clean_text
+from rules.errors import Invalid, InvalidFields
+from rules.text import LONGEST_WHY, clean_text, judge_why
 
 
 def refusal(text: str, *, longest: int = 100, required: bool = True) -> str:
@@ -154,3 +154,19 @@ def test_letters_digits_and_punctuation_of_every_script_pass(text: str) -> None:
 def test_no_control_format_private_or_half_character_passes_alone(character: str) -> None:
     assert unicodedata.category(character).startswith("C")
     assert f"U+{ord(character):04X}" in refusal(f"a{character}b")
+
+
+def test_a_reason_is_cleaned_and_has_an_end() -> None:
+    assert judge_why("  It eats orders. ") == "It eats orders."
+    assert judge_why("x" * LONGEST_WHY)
+    with pytest.raises(InvalidFields) as refused:
+        judge_why("x" * (LONGEST_WHY + 1))
+    assert "at most 500" in refused.value.problems["why"]
+    assert judge_why("x" * (LONGEST_WHY + 1), 1000)
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_without_a_reason_somebody_is_asked_for_it(text: str) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        judge_why(text)
+    assert refused.value.problems == {"why": "Please say why."}

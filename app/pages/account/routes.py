@@ -20,7 +20,7 @@ from app.access import (
     server_session,
 )
 from app.account import Account
-from app.limits import did_not_open, limiter, typed_address
+from app.limits import by_person, did_not_open, limiter, typed_address
 from app.navigation import home_of
 from app.pages.account.demo_logins import demo_logins
 from app.pages.account.forms import LoginForm, PasswordForm
@@ -106,7 +106,7 @@ def profile() -> ResponseReturnValue:
 
 @pages.post("/profile/password")
 @opens(Act.USE_ACCOUNT)
-@limiter.limit("10 per 15 minutes", key_func=lambda: str(current_person().id))
+@limiter.limit("10 per 15 minutes", key_func=by_person)
 def change_password() -> ResponseReturnValue:
     """Take a new password; every other session of the person ends in the same transaction."""
     form = PasswordForm()

@@ -12,17 +12,15 @@ from app import database
 from app.access import current_person, opens
 from app.errors import is_htmx, wants_json
 from rules.account import check_may_change_account, judge_roles
-from rules.errors import Invalid
+from rules.errors import Invalid, InvalidFields
 from rules.person import Act, Role
-from rules.text import clean_text
+from rules.text import judge_why
 from storage import account, department
 from storage import person as people
 from storage.audit import Actor
 from storage.person import PersonRow
 
 pages = Blueprint("admin", __name__, template_folder="templates")
-
-LONGEST_WHY = 500
 
 
 @pages.get("/people", endpoint="people")
@@ -73,7 +71,7 @@ def people_roles(person_id: UUID) -> ResponseReturnValue:
     row = _changeable(person_id)
     try:
         roles, why = judge_roles(request.form.getlist("roles")), _why()
-    except Invalid as refusal:
+    except (Invalid, InvalidFields) as refusal:
         return _refuse(row, refusal)
     if account.set_roles(database.session(), row, roles, _actor(), why):
         database.commit()
@@ -90,7 +88,7 @@ def people_lock(person_id: UUID) -> ResponseReturnValue:
     row = _changeable(person_id)
     try:
         account.lock(database.session(), row, _actor(), _why())
-    except Invalid as refusal:
+    except (Invalid, InvalidFields) as refusal:
         return _refuse(row, refusal)
     database.commit()
     flash(_("%(name)s is locked out and logged out everywhere.", name=row.name), "success")
@@ -104,7 +102,7 @@ def people_unlock(person_id: UUID) -> ResponseReturnValue:
     row = _changeable(person_id)
     try:
         account.unlock(database.session(), row, _actor(), _why())
-    except Invalid as refusal:
+    except (Invalid, InvalidFields) as refusal:
         return _refuse(row, refusal)
     database.commit()
     flash(_("%(name)s may log in again.", name=row.name), "success")
@@ -122,13 +120,11 @@ def _actor() -> Actor:
 
 
 def _why() -> str:
-    typed = request.form.get("why", "")
-    if not typed.strip():
-        raise Invalid(_("Please say why; it stands in the audit trail."), "why")
-    return clean_text(typed, "why", LONGEST_WHY)
+    return judge_why(request.form.get("why", ""))
 
 
-def _refuse(row: PersonRow, refusal: Invalid) -> ResponseReturnValue:
+def _refuse(row: PersonRow, refusal: Invalid | InvalidFields) -> ResponseReturnValue:
     if wants_json() or is_htmx():
         raise refusal
-    return make_response(_page(row, {refusal.field or "why": refusal.message}), 422)
+    problems = {"roles": refusal.message} if isinstance(refusal, Invalid) else refusal.problems
+    return make_response(_page(row, problems), 422)

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from app import database
 from app.access import current_person, may_here, opens
 from app.errors import is_htmx, wants_json
-from app.limits import limiter
+from app.limits import by_person, limiter
 from app.pages.rollout import traffic_view
 from app.pages.rollout.builds import FRESH_SECONDS
 from app.pages.rollout.dashboard_view import (
@@ -26,13 +26,13 @@ from app.pages.rollout.dashboard_view import (
     way_back,
 )
 from app.pages.rollout.guard_view import guards_of
+from app.pages.rollout.names import Names
 from app.pages.rollout.rollout_form import LIMITED, blank, plan_of, typed_of
 from app.pages.rollout.routes import pages
-from app.pages.rollout.routing_form import judge_why
-from app.pages.rollout.routing_view import Names
 from rules.errors import BusinessError, Invalid, InvalidFields
 from rules.person import Act
 from rules.rollout import Command
+from rules.text import judge_why
 from storage import build, build_return, rollout, rollout_traffic, routing
 from storage.audit import Actor
 from storage.build import BuildRouteRow, BuildRow
@@ -156,7 +156,7 @@ def dashboard_one(rollout_id: UUID) -> ResponseReturnValue:
 
 @pages.post("/rollouts/<uuid:rollout_id>", endpoint="dashboard_tell")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(COMMANDS, key_func=lambda: str(current_person().id))
+@limiter.limit(COMMANDS, key_func=by_person)
 def dashboard_tell(rollout_id: UUID) -> ResponseReturnValue:
     """Pause, resume, promote or abort; who began it does not promote it."""
     typed = request.form.get("command", "")
@@ -176,7 +176,7 @@ def dashboard_tell(rollout_id: UUID) -> ResponseReturnValue:
 
 @pages.post("/rollout/return", endpoint="dashboard_return")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(COMMANDS, key_func=lambda: str(current_person().id))
+@limiter.limit(COMMANDS, key_func=by_person)
 def dashboard_return() -> ResponseReturnValue:
     """Take a build back, or only freeze it; from this commit on no rule sends a request to it."""
     freeze_only = request.form.get("act") == "freeze"
@@ -220,7 +220,7 @@ def dashboard_new() -> ResponseReturnValue:
 
 @pages.post("/rollout", endpoint="dashboard_begin")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(COMMANDS, key_func=lambda: str(current_person().id))
+@limiter.limit(COMMANDS, key_func=by_person)
 def dashboard_begin() -> ResponseReturnValue:
     """Begin a rollout; its gate comes next. Where the build is being rolled out, its first step is the share from now on."""
     typed = typed_of(request.form)

@@ -12,10 +12,9 @@ from flask_babel import gettext as _
 from rules.errors import Invalid, InvalidFields
 from rules.flag import Flag, Level
 from rules.flag_change import parse_value
-from rules.text import clean_text
+from rules.text import judge_why
 from storage.flag import Change
 
-LONGEST_WHY = 500
 #: `value` is a choice, `text` what is typed where there is none.
 FIELDS: Final = ("target", "mail", "value", "text", "until", "why", "seen")
 #: The choice that takes away what is set.
@@ -49,9 +48,9 @@ def judge_wish(
     if until and value is None and "value" not in problems:
         problems["until"] = str(_("What is taken away needs no end."))
     try:
-        why = clean_text(typed["why"], "why", LONGEST_WHY)
-    except Invalid as refusal:
-        problems["why"] = refusal.message if typed["why"].strip() else str(_("Please say why."))
+        why = judge_why(typed["why"])
+    except InvalidFields as refusal:
+        problems |= refusal.problems
     if problems:
         raise InvalidFields(problems)
     seen = typed["seen"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from uuid import UUID
 
 from flask_babel import gettext as _
 
 from app import database
 from app.flags import flag_copy
+from app.pages.rollout.names import Names
 from rules.flag import FLAGS, Flag, Level, Reading, Setting, Value
 from rules.flag_change import is_unused
 from rules.flag_roll import RollCall, call_roll
@@ -145,17 +145,22 @@ def overrides_of(one: Flag) -> list[Override]:
     """Everyone first, then every department, then the people for whom something is set."""
     session = database.session()
     overrides = flag.read_truth(session).of(one)
-    names = _Names()
+    names = Names()
     keys = [(Level.EVERYONE, "")]
     keys += [(Level.DEPARTMENT, row.id) for row in department.all_departments(session)]
     keys += sorted(
-        (key for key in overrides if key[0] is Level.PERSON), key=lambda key: names.target(*key).name
+        (key for key in overrides if key[0] is Level.PERSON), key=lambda key: _target(names, *key).name
     )
     last = {}
     for change in reversed(flag.changes(session, one, _LOOK_BACK)):
         last[(Level(change.level), change.subject)] = change
     return [
-        Override(names.target(*key), overrides.get(key), last.get(key), names.changer(last.get(key)))
+        Override(
+            _target(names, *key),
+            overrides.get(key),
+            newest := last.get(key),
+            names.changer(newest.changed_by if newest else None),
+        )
         for key in keys
     ]
 
@@ -163,29 +168,29 @@ def overrides_of(one: Flag) -> list[Override]:
 def story_of(one: Flag) -> list[Change]:
     """The latest changes, the newest first, each with what stood before it."""
     changes = flag.changes(database.session(), one, _LOOK_BACK)
-    names, all_read = _Names(), len(changes) < _LOOK_BACK
+    names, all_read = Names(), len(changes) < _LOOK_BACK
     story = []
     for position, row in enumerate(changes[:STORY]):
         earlier = next(
             (old for old in changes[position + 1 :] if (old.level, old.subject) == (row.level, row.subject)),
             None,
         )
-        target = names.target(Level(row.level), row.subject)
+        target = _target(names, Level(row.level), row.subject)
         before, known = earlier.value if earlier else None, earlier is not None or all_read
-        confirmed_by = names.person(row.confirmed_by) if row.confirmed_by else ""
-        story.append(Change(row, target, before, known, names.changer(row), confirmed_by))
+        confirmed_by = names.changer(row.confirmed_by) if row.confirmed_by else ""
+        story.append(Change(row, target, before, known, names.changer(row.changed_by), confirmed_by))
     return story
 
 
 def proposals_of(one: Flag) -> list[Proposal]:
     """What waits for a second person, beside what stands now."""
     session = database.session()
-    overrides, names, found = flag.read_truth(session).of(one), _Names(), []
+    overrides, names, found = flag.read_truth(session).of(one), Names(), []
     for row in flag_proposal.open_ones(session, one):
         standing = overrides.get((Level(row.level), row.subject))
-        target = names.target(Level(row.level), row.subject)
+        target = _target(names, Level(row.level), row.subject)
         found.append(
-            Proposal(row, target, standing.value if standing else None, names.person(row.proposed_by))
+            Proposal(row, target, standing.value if standing else None, names.changer(row.proposed_by))
         )
     return found
 
@@ -197,35 +202,17 @@ def look_up(one: Flag, mail: str) -> Found:
     if person is None:
         return Found(None)
     truth = flag.read_truth(session)
-    overrides, names = truth.of(one), _Names()
+    overrides, names = truth.of(one), Names()
     reading = truth.read(one, str(person.id), person.department_id)
     keys = ((Level.PERSON, str(person.id)), (Level.DEPARTMENT, person.department_id), (Level.EVERYONE, ""))
-    return Found(person, reading, [Override(names.target(*key), overrides.get(key)) for key in keys])
+    return Found(person, reading, [Override(_target(names, *key), overrides.get(key)) for key in keys])
 
 
-class _Names:
-    """The names behind levels and subjects, each kind looked up once."""
-
-    def __init__(self) -> None:
-        session = database.session()
-        self._departments = department.names(session)
-        self._people = {str(row.id): row for row in people.all_people(session)}
-
-    def target(self, level: Level, subject: str) -> Target:
-        """Whom an override is for; somebody who is gone stays named by id."""
-        if level is Level.EVERYONE:
-            return Target(level, "", str(_("Everyone")))
-        if level is Level.DEPARTMENT:
-            return Target(level, subject, self._departments.get(subject, subject))
-        person = self._people.get(subject)
-        return Target(level, subject, person.name if person else subject, person.email if person else "")
-
-    def person(self, person_id: UUID) -> str:
-        """A person's name."""
-        person = self._people.get(str(person_id))
-        return person.name if person else str(person_id)
-
-    def changer(self, change: FlagChangeRow | None) -> str:
-        """Who made a change."""
-        by: UUID | None = change.changed_by if change is not None else None
-        return self.person(by) if by is not None else str(_("the system"))
+def _target(names: Names, level: Level, subject: str) -> Target:
+    """Whom an override is for; somebody who is gone stays named by id."""
+    if level is Level.EVERYONE:
+        return Target(level, "", str(_("Everyone")))
+    if level is Level.DEPARTMENT:
+        return Target(level, subject, names.departments.get(subject, subject))
+    person = names.people.get(subject)
+    return Target(level, subject, person.name if person else subject, person.email if person else "")

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from app import database
 from app.access import current_person, may_here, opens
 from app.errors import is_htmx, wants_json
-from app.limits import limiter
+from app.limits import by_person, limiter
 from app.pages.rollout.flag_form import FIELDS, judge_wish
 from app.pages.rollout.flag_view import all_lines, look_up, overrides_of, proposals_of, roll_at, story_of
 from rules.errors import Invalid, InvalidFields
@@ -68,7 +68,7 @@ def _page(one: Flag, typed: dict[str, str], problems: dict[str, str]) -> str:
 
 @pages.post("/flags/<key>")
 @opens(Act.WRITE_FLAG)
-@limiter.limit(FLIPS, key_func=lambda: str(current_person().id))
+@limiter.limit(FLIPS, key_func=by_person)
 def flags_set(key: str) -> ResponseReturnValue:
     """Set a flag for somebody, or take what is set away; the workers hear of it within a second."""
     one, session = flag.known(key), database.session()
@@ -95,7 +95,7 @@ def flags_set(key: str) -> ResponseReturnValue:
 
 @pages.post("/flags/<key>/proposals/<uuid:proposal_id>")
 @opens(Act.CONFIRM_FLAG)
-@limiter.limit(FLIPS, key_func=lambda: str(current_person().id))
+@limiter.limit(FLIPS, key_func=by_person)
 def flags_answer(key: str, proposal_id: UUID) -> ResponseReturnValue:
     """Agree to a change as the second person, or decline it."""
     one, session, person = flag.known(key), database.session(), current_person()

@@ -13,16 +13,18 @@ from flask_babel import gettext as _
 from app import database
 from app.access import current_person, may_here, opens
 from app.errors import is_htmx, wants_json
-from app.limits import limiter
+from app.limits import by_person, limiter
+from app.pages.rollout.names import Names
 from app.pages.rollout.routes import pages
-from app.pages.rollout.routing_form import Typed, blank, content_of, judge_why, typed_from, typed_of
-from app.pages.rollout.routing_view import STORY, VERDICTS, Names, changed_words, lines, outlook
+from app.pages.rollout.routing_form import Typed, blank, content_of, typed_from, typed_of
+from app.pages.rollout.routing_view import STORY, VERDICTS, changed_words, lines, outlook
 from rules.errors import Invalid, InvalidFields
 from rules.money import MINOR_DIGITS, Money, parse_amount
 from rules.person import Act, Role
 from rules.routing import Mode, check_mode
 from rules.routing_content import read_rule
 from rules.routing_window import WEEKDAYS
+from rules.text import judge_why
 from storage import build, routing
 from storage import person as people
 from storage.audit import Actor
@@ -61,7 +63,7 @@ def _list(problems: dict[str, str], why: str = "") -> str:
 
 @pages.post("/routing/state")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(CHANGES, key_func=lambda: str(current_person().id))
+@limiter.limit(CHANGES, key_func=by_person)
 def routing_state() -> ResponseReturnValue:
     """Freeze or thaw all routing, or choose how a canary gets its share; in force from the next submit on."""
     acts: dict[str, dict[str, Any]] = {
@@ -96,7 +98,7 @@ def routing_new() -> ResponseReturnValue:
 
 @pages.post("/routing")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(CHANGES, key_func=lambda: str(current_person().id))
+@limiter.limit(CHANGES, key_func=by_person)
 def routing_add() -> ResponseReturnValue:
     """Add a rule."""
     typed = typed_of(request.form)
@@ -150,7 +152,7 @@ def _form(row: RoutingRuleRow | None, typed: Typed, problems: dict[str, str]) ->
 
 @pages.post("/routing/rules/<uuid:rule_id>")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(CHANGES, key_func=lambda: str(current_person().id))
+@limiter.limit(CHANGES, key_func=by_person)
 def routing_change(rule_id: UUID) -> ResponseReturnValue:
     """Change a rule; whoever edited an older version is told."""
     session, typed = database.session(), typed_of(request.form)
@@ -174,7 +176,7 @@ def routing_change(rule_id: UUID) -> ResponseReturnValue:
 
 @pages.post("/routing/rules/<uuid:rule_id>/remove")
 @opens(Act.WRITE_ROUTING)
-@limiter.limit(CHANGES, key_func=lambda: str(current_person().id))
+@limiter.limit(CHANGES, key_func=by_person)
 def routing_remove(rule_id: UUID) -> ResponseReturnValue:
     """Take a rule away."""
     session = database.session()

@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from rules.errors import Invalid, InvalidFields
+from rules.errors import InvalidFields
 from rules.routing_content import to_content
 from rules.routing_rule import Kind, Rule, Unit
-from rules.text import clean_text
+from rules.text import judge_why
 
-LONGEST_WHY = 500
 #: Longer is no list of addresses or variants any more; nothing behind it is read.
 LONGEST_TYPED = 20_000
 _WORDS: Final = (
@@ -75,14 +74,6 @@ def _shown(moment: datetime | None, zone: str) -> str:
         return ""
     local = moment.astimezone(ZoneInfo(zone))
     return local.isoformat() if local.fold else f"{local:%Y-%m-%dT%H:%M}"
-
-
-def judge_why(text: str) -> str:
-    """Why somebody changes something; raises InvalidFields."""
-    try:
-        return clean_text(text, "why", LONGEST_WHY)
-    except Invalid as refusal:
-        raise InvalidFields({"why": refusal.message if text.strip() else str(_("Please say why."))}) from None
 
 
 def content_of(typed: Typed, ids: Mapping[str, str], kept: Mapping[str, Any]) -> dict[str, Any]:

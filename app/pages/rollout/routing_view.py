@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
-from uuid import UUID
 
 from flask_babel import gettext as _
 
 from app import database
+from app.pages.rollout.names import Names
 from rules.errors import InvalidFields
 from rules.evidence import Split, check_split
 from rules.money import Money
 from rules.request import workflow_id
 from rules.routing import Kind, Mode, Rule, RuleSet, Trial, Verdict, in_order, predict_native, trials
 from rules.routing_content import read_rule
-from storage import build, department, route, route_list, routing
-from storage import person as people
+from storage import build, route, route_list, routing
 from storage.build import BuildRouteRow
 from storage.person import PersonRow
 from storage.request import RequestRow
@@ -175,46 +174,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(each) for each in value) or "–"
     return "–" if value in (None, "") else str(value)
-
-
-class Names:
-    """The names behind ids, each kind looked up once."""
-
-    def __init__(self) -> None:
-        session = database.session()
-        self.departments = department.names(session)
-        self.people = {str(row.id): row for row in people.all_people(session)}
-
-    @property
-    def mails(self) -> dict[str, str]:
-        """Person id -> mail address."""
-        return {person_id: row.email for person_id, row in self.people.items()}
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """Mail address -> person id."""
-        return {row.email: person_id for person_id, row in self.people.items()}
-
-    def changer(self, person_id: UUID | None) -> str:
-        """Who changed something."""
-        person = self.people.get(str(person_id)) if person_id is not None else None
-        return person.name if person else str(_("the system"))
-
-    def whom(self, rule: Rule) -> str:
-        """Whom a rule is for."""
-        named = [self.people[one].name if one in self.people else one for one in rule.people]
-        groups = " / ".join(
-            part
-            for part in (
-                ", ".join(self.departments.get(one, one) for one in rule.departments),
-                ", ".join(rule.roles),
-            )
-            if part
-        )
-        whom = "; ".join(part for part in (", ".join(named), groups) if part) or str(_("everyone"))
-        if rule.amount_above is not None:
-            whom = str(_("%(whom)s, above %(amount)s", whom=whom, amount=rule.amount_above))
-        return whom
 
 
 #: What a verdict is called, and the tone of its badge.
