@@ -30,7 +30,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from rules.build import ALIVE_FOR, BuildState
 from rules.errors import NotFound
 from rules.gate import GATE_WITHIN, Gate
-from storage import audit
+from rules.outbox import Kind
+from storage import audit, outbox
 from storage.audit import Actor
 from storage.database import Base
 
@@ -217,7 +218,7 @@ def is_live(session: Session, build_id: str) -> bool:
 
 
 def begin_gate(session: Session, build_id: str, actor: Actor) -> bool:
-    """Note that a gate begins; False where one runs already, unless that began long ago. Raises NotFound."""
+    """Let the gate of a build run; False where one runs already, unless that began long ago. Raises NotFound."""
     row = by_id(session, build_id)
     begun = session.execute(
         update(BuildRow)
@@ -231,6 +232,7 @@ def begin_gate(session: Session, build_id: str, actor: Actor) -> bool:
     if begun is None:
         return False
     session.expire(row)
+    outbox.put(session, Kind.CHECK_BUILD, None, {"build_id": build_id})
     audit.record(session, actor, "build.gate_begun", build_id=build_id)
     return True
 

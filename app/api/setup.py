@@ -68,7 +68,7 @@ class _Described(Api):  # type: ignore[misc]
 
 def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
     """Register every subject of the API. Changes need a token, so that no form token is asked for."""
-    from app.api import deployment, flags, kpis, rollouts, routing
+    from app.api import deployment, flags, gates, kpis, rollouts, routing
 
     app.config.update(
         API_TITLE="Vistobueno",
@@ -77,7 +77,7 @@ def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
         OPENAPI_URL_PREFIX=None,
     )
     api = _Described(app)
-    for subject in (deployment, rollouts, flags, routing, kpis):
+    for subject in (deployment, rollouts, gates, flags, routing, kpis):
         csrf.exempt(subject.api)
         api.register_blueprint(subject.api)
 

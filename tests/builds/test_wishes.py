@@ -32,7 +32,8 @@ def wish(sessions: Sessions, kind: Kind, build_id: str) -> None:
     with sessions.begin() as session:
         if kind is Kind.CHECK_BUILD:
             assert builds.begin_gate(session, build_id, SYSTEM)
-        outbox.put(session, kind, None, {"build_id": build_id})
+        else:
+            outbox.put(session, kind, None, {"build_id": build_id})
 
 
 def not_forgotten(sessions: Sessions) -> list[str]:

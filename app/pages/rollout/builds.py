@@ -79,7 +79,6 @@ def builds_gate(build_id: str) -> ResponseReturnValue:
     """Let the gate of a build run; what it found stands on the page when it is through."""
     session = database.session()
     if build.begin_gate(session, build_id, Actor.person(current_person().id)):
-        outbox.put(session, Kind.CHECK_BUILD, None, {"build_id": build_id})
         database.commit()
         flash(_("The gate of %(build)s runs. Its result will stand here.", build=build_id), "success")
     else:
