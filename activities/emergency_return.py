@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from temporalio.client import Client
@@ -35,6 +35,8 @@ VERIFY_SECONDS: Final = 5.0
 #: After the route is back, runs that were on their way meanwhile are looked for so often, at such distances.
 PASSES: Final = 6
 PASS_SECONDS: Final = 1.5
+#: The last start on the build is looked for among those of so long before the route was changed.
+LAST_START_WITHIN: Final = timedelta(minutes=5)
 
 
 class CannotReturn(Exception):
@@ -68,6 +70,10 @@ class ReturnReport:
         changed: what was changed at Temporal: `ramp ended`, `current set`, or nothing where it was so already.
         late_queues: those that did not show the route within `VERIFY_SECONDS`.
         reset: stuck runs that were set back; `waiting` ones go on by themselves at their next attempt.
+        route_changed_at, last_start_at: by Temporal's clock, ISO 8601: when its route was changed last, and when the
+            last request that ran on the build was started; empty where none was for minutes before.
+        last_start_ms: the same start from the beginning of the act, below zero where it was before; None where the
+            route stood so already, as nothing ties the two clocks together then.
     """
 
     build_id: str
@@ -83,6 +89,9 @@ class ReturnReport:
     moved: int = 0
     not_moved: int = 0
     notes: list[str] = field(default_factory=list)
+    route_changed_at: str = ""
+    last_start_at: str = ""
+    last_start_ms: int | None = None
 
     def to_detail(self) -> dict[str, Any]:
         """The report as it is stored."""
@@ -111,6 +120,7 @@ async def set_route_back(client: Client, order: ReturnOrder) -> ReturnReport:
         report.changed = report.changed or "ramp ended"
     report.routed_ms = _ms(began)
     route = (await _patient(lambda: temporal_builds.describe(client, CALL))).route
+    report.route_changed_at = route.changed_at.isoformat() if route.changed_at else ""
     wanted = QueueRoute(route.current, route.ramping, route.percent)
     late = await temporal_pollers.await_route(client, wanted, VERIFY_SECONDS)
     report.late_queues = [f"{queue.name} {queue.kind}" for queue in late]
@@ -185,6 +195,20 @@ async def free_runs(client: Client, order: ReturnOrder, report: ReturnReport) ->
         if not found and number >= 1:
             break
     report.freed_ms = _ms(began)
+    await _find_last_start(client, report)
+
+
+async def _find_last_start(client: Client, report: ReturnReport) -> None:
+    """Which start on the build was the last: found seconds after it, when Temporal's lists have caught up."""
+    if not report.route_changed_at:
+        return
+    changed_at = datetime.fromisoformat(report.route_changed_at)
+    last = await temporal_runs.last_start(client, report.build_id, changed_at - LAST_START_WITHIN)
+    if last is None:
+        return
+    report.last_start_at = last.isoformat()
+    if report.changed and report.routed_ms is not None:
+        report.last_start_ms = report.routed_ms + round((last - changed_at).total_seconds() * 1000)
 
 
 async def _free_once(client: Client, order: ReturnOrder, report: ReturnReport) -> bool:
@@ -222,6 +246,9 @@ async def _by_hand(settings: Settings, order: ReturnOrder) -> int:
     sys.stdout.write(f"New requests go to {report.stable} ({report.changed or 'as before'}), ")
     sys.stdout.write(f"verified after {report.verified_ms} ms.\n")
     await free_runs(client, order, report)
+    sys.stdout.write(
+        f"Last start on {order.build_id}: {report.last_start_at or 'none for minutes before'}.\n"
+    )
     sys.stdout.write(
         f"Set back: {len(report.reset)}, waiting for their next attempt: {len(report.waiting)}.\n"
     )

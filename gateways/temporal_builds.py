@@ -71,6 +71,7 @@ class Route:
         revision: counts the changes.
         token: hand it to a change that must not overwrite somebody else's.
         had_current: whether there has ever been a current build.
+        changed_at: when it was changed last, by the server's clock; None where it never was.
     """
 
     current: str | None
@@ -80,6 +81,7 @@ class Route:
     token: bytes
     had_current: bool
     manager: str = ""
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,11 @@ def _build(summary: WorkerDeploymentInfo.WorkerDeploymentVersionSummary) -> Buil
 
 def _route(info: WorkerDeploymentInfo, token: bytes) -> Route:
     config: RoutingConfig = info.routing_config
+    changes = (
+        config.current_version_changed_time,
+        config.ramping_version_changed_time,
+        config.ramping_version_percentage_changed_time,
+    )
     return Route(
         current=config.current_deployment_version.build_id or None,
         ramping=config.ramping_deployment_version.build_id or None,
@@ -156,6 +163,7 @@ def _route(info: WorkerDeploymentInfo, token: bytes) -> Route:
         token=token,
         had_current=_time(config.current_version_changed_time) is not None,
         manager=info.manager_identity,
+        changed_at=max(filter(None, map(_time, changes)), default=None),
     )
 
 

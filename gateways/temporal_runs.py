@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -85,6 +85,27 @@ async def count_runs(client: Client, build_id: str) -> Runs:
         client.count_workflows(_of(build_id), rpc_timeout=CALL_SECONDS),
     )
     return Runs(open_.count, all_.count - open_.count)
+
+
+async def last_start(client: Client, build_id: str, since: datetime) -> datetime | None:
+    """When the newest approval that ever ran on a build was started, by the server's clock. Raises RPCError.
+
+    Args:
+        since: older ones are not looked for.
+
+    Returns:
+        None where none was started since then.
+    """
+    used = f"{APPROVALS_DEPLOYMENT}:{check_build_id(build_id)}"
+    query = (
+        f"WorkflowType = '{PURCHASE_APPROVAL}' AND TaskQueue = '{APPROVALS_QUEUE}'"
+        f" AND TemporalUsedWorkerDeploymentVersions = '{used}' AND StartTime >= '{since.isoformat()}'"
+    )
+    first: dict[str, datetime] = {}
+    async for each in client.list_workflows(query, limit=MOST_RUNS):
+        # A run that was set back begins anew under its old name; that is no new request.
+        first[each.id] = min(first.get(each.id, each.start_time), each.start_time)
+    return max(first.values(), default=None)
 
 
 async def unstarted_runs(client: Client) -> int:

@@ -344,7 +344,8 @@ def test_the_return_button_takes_the_new_build_back_and_shows_the_measured_times
     assert "being carried out" in part(page, f"return-{back.id}")
     assert 'id="return-form"' not in page
     with sessions.begin() as session:
-        report = {"stable": "b1", "routed_ms": 210, "verified_ms": 650, "reset": ["purchase-1"], "moved": 3}
+        report = {"stable": "b1", "routed_ms": 210, "verified_ms": 650, "reset": ["purchase-1"], "moved": 3,
+                  "freed_ms": 900, "last_start_at": "2026-11-21T12:00:01+00:00", "last_start_ms": 340}  # fmt: skip
         build_return.note(session, back.id, build_return.DONE, report)
         row = session.get_one(BuildReturnRow, back.id)
         row.routed_at = row.asked_at
@@ -353,6 +354,8 @@ def test_the_return_button_takes_the_new_build_back_and_shows_the_measured_times
     assert "No new request on b2 after 1.2 s" in said
     assert "Seen on every queue 0.7 s" in said
     assert "1 set back, 3 moved" in said
+    assert "Overrides frozen with the press" in said
+    assert "Last start on it 0.3 s" in said
     one = readable(elena.get(f"/rollouts/{rollout_id}").text)
     assert "orders fail" in one
     assert "1.2 s" in one
