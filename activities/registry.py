@@ -19,7 +19,10 @@ from activities.rehearsal import RehearsalActivities
 from activities.replay import ReplayActivities, SmokeActivities
 from activities.review import ReviewActivities
 from activities.rollout import RolloutActivities
-from activities.rollout_lever import BuildLever
+from activities.rollout_lever import Lever
+from activities.rollout_of_build import BuildLever
+from activities.rollout_of_flag import FlagLever
+from activities.rollout_of_policy import PolicyLever
 from gateways.amazon import AmazonBusiness
 from rules.rollout import Kind
 from settings import Settings
@@ -99,7 +102,11 @@ def control(sessions: sessionmaker[Session], client: Client) -> list[Callable[..
 
 def rollouts(sessions: sessionmaker[Session], client: Client, settings: Settings) -> list[Callable[..., Any]]:
     """The activities that carry rollouts; a control worker serves them, too."""
-    levers = {Kind.BUILD: BuildLever(sessions, client)}
+    levers: dict[Kind, Lever] = {
+        Kind.BUILD: BuildLever(sessions, client),
+        Kind.POLICY: PolicyLever(sessions),
+        Kind.FLAG: FlagLever(sessions),
+    }
     has_chat = settings.slack_webhook_url is not None
     rollout = RolloutActivities(sessions, levers, settings.public_url, has_chat)
     return [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -11,14 +13,16 @@ from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
 from rules.decision import Why
-from rules.flag import AUTOMATED_REVIEW, REVIEW_STRICTNESS, Reading
+from rules.flag import AUTOMATED_REVIEW, REVIEW_STRICTNESS, Reading, Source
 from rules.messages import RequestStep, ReviewStepResult
 from rules.request import Status
 from rules.review import History, ReviewInput, review_content
+from rules.rollout import Kind
 from rules.strictness import STRICTNESS, Strictness
-from storage import audit, flag, policy
+from storage import assignment, audit, flag
 from storage import request as requests
 from storage import review as reviews
+from storage.assignment import Given
 from storage.audit import SYSTEM
 from storage.flag_copy import FlagCopy
 from storage.request import RequestRow
@@ -43,30 +47,49 @@ class ReviewActivities:
             earlier = reviews.of_request(session, request_id)
             if earlier is not None or Status(row.status) is not Status.IN_REVIEW:
                 return _told_before(row, earlier)
-            reading, strictness = self._read_flags(session, row)
+            given_by = assignment.read(session, row.id, row.department_id)
+            readings = self._read_flags(session, row, given_by)
+            said = [_as_read(each, readings) for each in given_by.said]
+            reading = readings[AUTOMATED_REVIEW.key]
             if not reading.on:
                 audit.record(
-                    session, SYSTEM, "review.skipped", row.id, flag=reading.reason, revision=reading.revision
-                )
+                    session, SYSTEM, "review.skipped", row.id, flag=reading.reason, revision=reading.revision,
+                    rollouts=said,
+                )  # fmt: skip
                 return ReviewStepResult(
                     row.status, Why.REVIEW_IS_OFF.value, "The automated review is switched off here."
                 )
-            return _review(session, row, reading, strictness)
+            strictness = STRICTNESS[readings[REVIEW_STRICTNESS.key].value]
+            return _review(session, row, reading, strictness, replace(given_by, said=said))
 
-    def _read_flags(self, session: Session, row: RequestRow) -> tuple[Reading, Strictness]:
+    def _read_flags(self, session: Session, row: RequestRow, given_by: Given) -> dict[str, Reading]:
         """The truth as of this transaction; a process that is cut off from flag changes spends nothing."""
         truth, age = flag.read_truth(session), self.flags.age()
-        whether, how = (
-            truth.read(each, str(row.requester_id), row.department_id, age=age)
-            for each in (AUTOMATED_REVIEW, REVIEW_STRICTNESS)
-        )
+        readings = {}
         for each in (AUTOMATED_REVIEW, REVIEW_STRICTNESS):
+            readings[each.key] = truth.read(
+                each,
+                str(row.requester_id),
+                row.department_id,
+                age=age,
+                assigned=given_by.values.get(each.key),
+            )
             self.flags.note_read(each)
-        return whether, STRICTNESS[how.value]
+        return readings
 
 
-def _review(session: Session, row: RequestRow, reading: Reading, strictness: Strictness) -> ReviewStepResult:
-    rule_set = policy.in_force(session, row.department_id)
+def _as_read(said: Mapping[str, Any], readings: Mapping[str, Reading]) -> Mapping[str, Any]:
+    """What a rollout said, corrected where something closer than it spoke."""
+    reading = readings.get(said["target"]) if said["kind"] == Kind.FLAG else None
+    if reading is None or not said["counts"] or reading.source is Source.ROLLOUT:
+        return said
+    return {**said, "counts": False, "why": f"It was chosen, but something closer spoke: {reading.reason}."}
+
+
+def _review(
+    session: Session, row: RequestRow, reading: Reading, strictness: Strictness, given_by: Given
+) -> ReviewStepResult:
+    rule_set = given_by.rule_set
     subject = ReviewInput(
         amount=row.total,
         category=row.category,
@@ -76,7 +99,7 @@ def _review(session: Session, row: RequestRow, reading: Reading, strictness: Str
         strictness=strictness,
     )
     result = review_content(subject, rule_set.content if rule_set else None)
-    stored = reviews.store(session, row.id, subject, rule_set, result, reading)
+    stored = reviews.store(session, row.id, subject, rule_set, result, reading, given_by.said)
     if result.auto_approved:
         requests.move(
             session,

@@ -12,14 +12,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio import activity
 
-from activities.rollout_lever import Lever, NotCarried, Seen
+from activities.rollout_lever import GateResult, Lever, NotCarried, Seen
 from rules.analysis import Health
 from rules.messages import RolloutInput, RolloutLook
 from rules.notification import Facts, word
 from rules.notification import Kind as Told
 from rules.person import Role
 from rules.rollout import Act, Kind, Look, Progress, State, judge, next_act, paused_by, returned
-from rules.rollout_watch import Watch, to_figures, watch
+from rules.rollout_command import may_steer
+from rules.rollout_watch import Watch, metrics_of, to_figures, watch
 from storage import notification, person, rollout
 from storage.audit import SYSTEM
 from storage.database import now
@@ -55,19 +56,21 @@ class RolloutActivities:
         health = await lever.health(row) if row.progress.is_exposed else Health()
         return await asyncio.to_thread(self._judge, row.id, lever, health)
 
-    def _judge(self, rollout_id: UUID, lever: Lever, health: Health) -> RolloutLook:
+    def _judge(self, rollout_id: UUID, lever: Lever, health: Health | None) -> RolloutLook:
         with self.sessions.begin() as session:
             row = rollout.by_id(session, rollout_id, lock=True)
             plan, at = row.as_plan, now(session)
-            seen, what = _NOTHING, None
+            seen, what, waits = _NOTHING, None, ""
+            if row.state == State.GATE and row.gate is None:
+                waits = lever.waits_for(session, row)
             if row.progress.is_exposed:
                 seen = lever.look(session, row)
-                what = watch(plan, row.step, seen.readings, health, at)
+                what = watch(metrics_of(plan, row.step, Kind(row.kind)), seen.readings, health, at)
                 row.figures = to_figures(what) | {"samples": seen.samples}
             row.checked_at = at
-            after = judge(row.progress, plan, _look(at, row, seen, what))
+            after = judge(row.progress, plan, _look(at, row, seen, what, waits))
             self._move(session, row, after, "judged", row.figures)
-            act = next_act(row.progress, is_carried=row.carried == carry_mark(row))
+            act = next_act(row.progress, is_carried=row.carried == carry_mark(row), waits=bool(waits))
             wait = min(float(plan.check_seconds), LONGEST_WAIT_SECONDS)
             return RolloutLook(row.state, act.value, wait if act is Act.WATCH else 0.0)
 
@@ -75,15 +78,20 @@ class RolloutActivities:
     async def pass_gate(self, given: RolloutInput) -> None:
         """Try the new one before anybody gets it, and keep what was found."""
         row = await self._read(given)
-        passed, detail = await self._lever(row).pass_gate(row)
-        await asyncio.to_thread(self._keep_gate, row.id, passed, detail)
+        result = await self._lever(row).pass_gate(row)
+        await asyncio.to_thread(self._keep_gate, row.id, result)
 
-    def _keep_gate(self, rollout_id: UUID, passed: bool, detail: str) -> None:
+    def _keep_gate(self, rollout_id: UUID, result: GateResult) -> None:
         with self.sessions.begin() as session:
             row = rollout.by_id(session, rollout_id, lock=True)
             if row.state == State.GATE:
-                row.gate = {"passed": passed, "detail": detail, "at": now(session).isoformat()}
-                rollout.note(session, row, SYSTEM, "gate_passed" if passed else "gate_failed", row.gate)
+                row.gate = {
+                    "passed": result.passed, "detail": result.detail, "at": now(session).isoformat(),
+                    **result.found,
+                }  # fmt: skip
+                rollout.note(
+                    session, row, SYSTEM, "gate_passed" if result.passed else "gate_failed", row.gate
+                )
 
     @activity.defn
     async def carry_share(self, given: RolloutInput) -> None:
@@ -147,7 +155,7 @@ class RolloutActivities:
     def _move(
         self, session: Session, row: RolloutRow, after: Progress, event: str, detail: Mapping[str, Any]
     ) -> None:
-        """Write the move, and tell the platform people of one that they did not make."""
+        """Write the move, and tell the people who may steer it of one that they did not make."""
         before = row.progress
         rollout.move(session, row, after, SYSTEM, event, detail)
         if (before.state, before.step, before.ready) != (after.state, after.step, after.ready):
@@ -155,13 +163,14 @@ class RolloutActivities:
 
     def _tell(self, session: Session, row: RolloutRow) -> None:
         stands = "ready to be promoted by another person" if row.ready else row.state
-        facts = Facts(row.target, stands, "", "", f"{self.public_url}/rollouts/{row.id}", row.why)
-        recipients = [each.id for each in person.holding(session, Role.PLATFORM)]
+        facts = Facts(row.label, stands, "", "", f"{self.public_url}/rollouts/{row.id}", row.why)
+        steering = [role for role in Role if may_steer({role}, Kind(row.kind))]
+        recipients = {each.id for role in steering for each in person.holding(session, role)}
         step = f"{row.id}:{row.revision}"
         notification.tell(
             session,
             None,
-            recipients,
+            sorted(recipients),
             Told.ROLLOUT,
             word(Told.ROLLOUT, facts),
             step=step,
@@ -169,12 +178,14 @@ class RolloutActivities:
         )
 
 
-def _look(at: Any, row: RolloutRow, seen: Seen, what: Watch | None) -> Look:
+def _look(at: Any, row: RolloutRow, seen: Seen, what: Watch | None, waits: str) -> Look:
     gate = row.gate or {}
     return Look(
         now=at,
         gate=gate.get("passed"),
         gate_detail=str(gate.get("detail", "")),
+        waits=waits,
+        conflict=seen.conflict,
         breaches=what.breaches if what else (),
         hard_stops=what.hard_stops if what else (),
         open_points=what.open_points if what else (),

@@ -32,6 +32,11 @@ SMALLEST_PASS: Final = 52
 #: Figures are read every 30 s; older than three readings they say nothing of now.
 FRESH_FOR: Final = timedelta(seconds=90)
 
+#: A stage that took longer is slow.
+SLOW_SECONDS: Final = 30
+#: A step that was due so long ago and has not been done counts as not progressed.
+PROGRESS_SECONDS: Final = 30
+
 LONGEST_WITHOUT_POLLER: Final = timedelta(seconds=20)
 OLDEST_IN_BACKLOG: Final = timedelta(seconds=30)
 
@@ -51,6 +56,8 @@ class Metric:
     Attributes:
         limit: above it a build is bad whatever the others do, from 0 to 1; None where only the control can tell.
         smallest_pass: cases that must have been seen before it passes.
+        required: whether it has to pass before a raise. The others lead back when they fail, and hold nothing up: a
+            small company would wait for months until fifty automatic approvals had been judged again.
         dry_run: measured and shown, never acted upon.
 
     Raises:
@@ -61,6 +68,7 @@ class Metric:
     title: str
     limit: float | None
     smallest_pass: int = SMALLEST_PASS
+    required: bool = True
     dry_run: bool = False
 
     def __post_init__(self) -> None:
@@ -71,11 +79,11 @@ class Metric:
 #: What is watched in every rollout; the success rate is what the error rate leaves.
 METRICS: Final = (
     Metric("error", "Ended with an error, timed out or terminated", 0.05),
-    Metric("not_progressed", "Not progressed 30 s after a step was due", 0.05),
-    Metric("slow", "A stage took longer than 30 s", 0.05),
-    Metric("overturned", "Automatic approval overturned", 0.05),
-    Metric("not_auto_approved", "Reviewed and left to a person", None),
-    Metric("auto_approved", "Reviewed and approved automatically", None),
+    Metric("not_progressed", f"Not progressed {PROGRESS_SECONDS} s after a step was due", 0.05),
+    Metric("slow", f"A stage took longer than {SLOW_SECONDS} s", 0.05),
+    Metric("overturned", "Automatic approval overturned", 0.05, required=False),
+    Metric("not_auto_approved", "Reviewed and left to a person", None, required=False),
+    Metric("auto_approved", "Reviewed and approved automatically", None, required=False),
 )
 
 
@@ -157,44 +165,6 @@ class Health:
     kill_switch: bool = False
 
 
-@dataclass(frozen=True)
-class Analysis:
-    """All metrics at one look.
-
-    Attributes:
-        reasons: what fails, else what holds, one sentence each; empty where everything passes.
-    """
-
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    judgements: tuple[Judgement, ...]
-
-
-def analyse(
-    metrics: Sequence[Metric], readings: Mapping[str, Reading], health: Health, now: datetime
-) -> Analysis:
-    """Whether to go on, to return, or to wait.
-
-    FAIL as soon as one metric fails or one hard stop holds; PASS only when every metric that counts has passed and
-    everything of `health` is known; else INCONCLUSIVE.
-
-    Args:
-        readings: metric key -> reading; a metric without one holds.
-    """
-    judgements = tuple(judge(metric, readings.get(metric.key), now) for metric in metrics)
-    counting = [each for each in judgements if not each.metric.dry_run]
-    stops = hard_stops(health)
-    failed = [each.why for each in counting if each.verdict is Verdict.FAIL]
-    if stops or failed:
-        return Analysis(Verdict.FAIL, (*stops, *failed), judgements)
-    open_points = [each.why for each in counting if each.verdict is Verdict.INCONCLUSIVE]
-    open_points += _unknown(health)
-    if not counting:
-        open_points.append("No metric is watched.")
-    verdict = Verdict.INCONCLUSIVE if open_points else Verdict.PASS
-    return Analysis(verdict, tuple(open_points), judgements)
-
-
 def hard_stops(health: Health) -> tuple[str, ...]:
     """What returns at once, one sentence each."""
     stops = []
@@ -209,15 +179,6 @@ def hard_stops(health: Health) -> tuple[str, ...]:
     if health.oldest_in_backlog is not None and health.oldest_in_backlog > OLDEST_IN_BACKLOG:
         stops.append(f"The oldest task waits for {health.oldest_in_backlog.total_seconds():.0f} s.")
     return tuple(stops)
-
-
-def _unknown(health: Health) -> list[str]:
-    known = {
-        "whether the workers are alive": health.without_poller,
-        "how old the backlog is": health.oldest_in_backlog,
-        "whether code and histories agree": health.nondeterminism_errors,
-    }
-    return [f"It is not known {name}." for name, value in known.items() if value is None]
 
 
 def judge(metric: Metric, reading: Reading | None, now: datetime) -> Judgement:

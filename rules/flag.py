@@ -115,6 +115,7 @@ class Source(StrEnum):
     """Which knowledge spoke."""
 
     PERSON = "person"
+    ROLLOUT = "rollout"
     DEPARTMENT = "department"
     EVERYONE = "everyone"
     DEFAULT = "default"
@@ -124,6 +125,7 @@ class Source(StrEnum):
 
 _REASONS: Final[Mapping[Source, str]] = {
     Source.PERSON: "set for person",
+    Source.ROLLOUT: "rollout: given to some first",
     Source.DEPARTMENT: "set for department",
     Source.EVERYONE: "set for everyone",
     Source.DEFAULT: "nothing is set, so the default stands",
@@ -180,19 +182,25 @@ def read_flag(
     revision: int,
     age: timedelta,
     now: datetime,
+    assigned: Value | None = None,
 ) -> Reading:
-    """What `flag` says for a person of a department: person before department before everyone.
+    """What `flag` says for a person of a department: person before rollout before department before everyone.
 
     Args:
         overrides: what is set for whom. An explicit False counts, so presence is asked for, not truth.
         age: how long ago the asking process heard from the flag store.
         now: for settings that end.
+        assigned: what a rollout gives the request that is asked about; None where none does.
     """
     if flag.spending and age > FRESH_FOR:
         return Reading(flag.safe, Source.STALE, revision)
     if age > KEPT_FOR:
         return Reading(flag.default, Source.STALE, revision)
-    return read_chain(flag, overrides, chain(Level.PERSON, person_id, department_id), revision, now)
+    targets = chain(Level.PERSON, person_id, department_id)
+    own = overrides.get(targets[0])
+    if assigned is not None and (own is None or not own.stands_at(now)):
+        return _reading(flag, assigned, Source.ROLLOUT, revision)
+    return read_chain(flag, overrides, targets, revision, now)
 
 
 def read_nothing(flag: Flag) -> Reading:
@@ -208,11 +216,15 @@ def read_chain(
         setting = overrides.get(target)
         if setting is None or not setting.stands_at(now):
             continue
-        if not fits(flag, setting.value):
-            # Something else wrote it, or the code was another then; never take it for a yes.
-            return Reading(_when_broken(flag), Source.WRONG_TYPE, revision)
-        return Reading(setting.value, Source(target[0].value), revision)
+        return _reading(flag, setting.value, Source(target[0].value), revision)
     return Reading(flag.default, Source.DEFAULT, revision)
+
+
+def _reading(flag: Flag, value: Value, source: Source, revision: int) -> Reading:
+    if not fits(flag, value):
+        # Something else wrote it, or the code was another then; never take it for a yes.
+        return Reading(_when_broken(flag), Source.WRONG_TYPE, revision)
+    return Reading(value, source, revision)
 
 
 def _when_broken(flag: Flag) -> Value:

@@ -40,6 +40,7 @@ class Act(StrEnum):
     CONFIRM_FLAG = "confirm_flag"  # as the second person, where a flag lets the system spend money
     READ_ROUTING = "read_routing"
     WRITE_ROUTING = "write_routing"
+    STEER_ROLLOUT = "steer_rollout"  # `rules.rollout_command.may_steer` narrows it by kind
     MANAGE_PEOPLE = "manage_people"
 
 
@@ -63,6 +64,7 @@ OPENED_TO: Final[Mapping[Act, frozenset[Role]]] = {
     Act.CONFIRM_FLAG: frozenset({_P, _F}),
     Act.READ_ROUTING: frozenset({_P, _F, _A}),
     Act.WRITE_ROUTING: frozenset({_P}),
+    Act.STEER_ROLLOUT: frozenset({_P, _F}),
     Act.MANAGE_PEOPLE: frozenset({_X}),
 }
 

@@ -18,6 +18,8 @@ CATEGORIES: Final = (
     "electronics", "books", "office_supplies", "software", "furniture", "tools", "breakroom", "other",
 )  # fmt: skip
 LARGEST_COUNT: Final = 1000
+#: The department id under which the rules for departments without their own are kept.
+DEFAULT: Final = "default"
 #: A department's id; a limit for "IT" would never be found, and what it should limit would be bought.
 _DEPARTMENT_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 

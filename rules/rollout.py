@@ -1,4 +1,7 @@
-"""A rollout as a machine of states: what comes next, who may push it on, when it goes back. Knows no clock, no Temporal."""
+"""A rollout as a machine of states: what comes next, when it is raised, when it goes back. Knows no clock, no Temporal.
+
+What people may tell it is in rules/rollout_command.py.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
-from uuid import UUID
-
-from rules.errors import BusinessError
 
 
 class State(StrEnum):
     """Where a rollout stands. BAKE: whoever was chosen has it and it is watched before it becomes the stable one."""
 
-    DRAFT = "draft"
     GATE = "gate"
     STEP = "step"
     BAKE = "bake"
@@ -30,16 +29,6 @@ class State(StrEnum):
 ENDED: Final = frozenset({State.PROMOTED, State.RETURNED, State.ABORTED})
 #: Here somebody may be on the new one: what breaks a limit leads back at once.
 EXPOSED: Final = frozenset({State.STEP, State.BAKE})
-
-
-class Command(StrEnum):
-    """What people may tell a rollout."""
-
-    START = "start"
-    PAUSE = "pause"
-    RESUME = "resume"
-    PROMOTE = "promote"
-    ABORT = "abort"
 
 
 class Act(StrEnum):
@@ -62,22 +51,8 @@ class Kind(StrEnum):
     PROCESS = "process"
 
 
-class NotNow(BusinessError):
-    """The rollout does not stand where this could be done."""
-
-    status = 409
-
-
-class RolloutHasEnded(BusinessError):
-    """The rollout has ended; nothing moves it any more."""
-
-    status = 409
-
-
-class PromotesOwnRollout(BusinessError):
-    """Who started a rollout does not let it through: another person has to."""
-
-    status = 403
+#: What the review looks up for each request by itself; see rules/assignment.py.
+BY_ASSIGNMENT: Final = frozenset({Kind.FLAG, Kind.POLICY})
 
 
 @dataclass(frozen=True)
@@ -152,6 +127,8 @@ class Look:
 
     Attributes:
         gate: how the gate ended; None while it runs.
+        waits: what the gate has to wait for before it is tried, one sentence; empty where for nothing.
+        conflict: why what is rolled out can no longer become the stable one; empty where it can.
         breaches, hard_stops, open_points: one sentence for each metric that failed, for each reason that needs no
             statistics, for each metric that has not passed yet.
         samples: requests that the new one has served in this step.
@@ -161,6 +138,8 @@ class Look:
     now: datetime
     gate: bool | None = None
     gate_detail: str = ""
+    waits: str = ""
+    conflict: str = ""
     breaches: tuple[str, ...] = ()
     hard_stops: tuple[str, ...] = ()
     open_points: tuple[str, ...] = ()
@@ -172,13 +151,17 @@ def judge(progress: Progress, plan: Plan, look: Look) -> Progress:
     """Where the rollout stands after a look; the same object where nothing changes."""
     if progress.is_exposed and (look.hard_stops or look.breaches):
         why = " ".join((*look.hard_stops, *look.breaches))
-        return _at(State.RETURNING, look.now, progress, ends_as=State.RETURNED, why=why)
+        return moved_to(State.RETURNING, look.now, progress, ends_as=State.RETURNED, why=why)
     match progress.state:
         case State.GATE if look.gate is True:
-            return _at(State.STEP, look.now, progress, why="The gate was passed.")
+            return moved_to(State.STEP, look.now, progress, why="The gate was passed.")
         case State.GATE if look.gate is False:
             why = f"The gate was not passed: {look.gate_detail}"
-            return _at(State.PAUSED, look.now, progress, resumes=State.GATE, why=why)
+            return moved_to(State.PAUSED, look.now, progress, resumes=State.GATE, why=why)
+        case State.GATE if look.waits:
+            return replace(progress, why=look.waits)
+        case State.STEP | State.BAKE if look.conflict:
+            return moved_to(State.PAUSED, look.now, progress, resumes=progress.state, why=look.conflict)
         case State.STEP | State.BAKE:
             return _hold_or_raise(progress, plan, look)
         case _:
@@ -191,13 +174,13 @@ def _hold_or_raise(progress: Progress, plan: Plan, look: Look) -> Progress:
         step = plan.steps[progress.step]
         if look.now - progress.since >= timedelta(seconds=step.max_seconds) and not progress.ready:
             why = f"No verdict after {step.max_seconds} s: {' '.join(lacking)}"
-            return _at(State.PAUSED, look.now, progress, resumes=progress.state, why=why)
+            return moved_to(State.PAUSED, look.now, progress, resumes=progress.state, why=why)
         return replace(progress, why=" ".join(lacking))
     if progress.state is State.BAKE:
         return replace(progress, ready=True, why="Everything holds; another person has to promote it.")
     if plan.steps[progress.step].manual:
         return replace(progress, ready=True, why="Everything holds; another person has to let it go on.")
-    return _raised(progress, plan, look.now, "Every figure is good.")
+    return raised(progress, plan, look.now, "Every figure is good.")
 
 
 def what_is_lacking(progress: Progress, plan: Plan, look: Look) -> tuple[str, ...]:
@@ -219,113 +202,43 @@ def what_is_lacking(progress: Progress, plan: Plan, look: Look) -> tuple[str, ..
     return (*lacking, *look.open_points)
 
 
-def _raised(progress: Progress, plan: Plan, now: datetime, why: str) -> Progress:
+def raised(progress: Progress, plan: Plan, now: datetime, why: str) -> Progress:
+    """Where the rollout stands one step further: the next share, or the bake behind the last one."""
     if progress.step + 1 < len(plan.steps):
-        return _at(State.STEP, now, progress, step=progress.step + 1, why=why)
-    return _at(State.BAKE, now, progress, why=why)
+        return moved_to(State.STEP, now, progress, step=progress.step + 1, why=why)
+    return moved_to(State.BAKE, now, progress, why=why)
 
 
-def _at(state: State, now: datetime, progress: Progress, **changes: Any) -> Progress:
+def moved_to(state: State, now: datetime, progress: Progress, **changes: Any) -> Progress:
+    """Where the rollout stands in another state from `now` on; what is not named in `changes` is blank."""
     blank: dict[str, Any] = {"resumes": None, "ready": False, "why": ""}
     return replace(progress, state=state, since=now, **(blank | changes))
-
-
-def obey(
-    progress: Progress,
-    plan: Plan,
-    command: Command,
-    *,
-    by: UUID,
-    started_by: UUID | None,
-    why: str,
-    now: datetime,
-) -> Progress:
-    """Where the rollout stands after a person's command.
-
-    Raises:
-        RolloutHasEnded, NotNow: the message says where it stands.
-        PromotesOwnRollout: promoting is for another person than the one who started it.
-    """
-    if progress.state in ENDED:
-        raise RolloutHasEnded(f"This rollout has ended: it is {progress.state}.")
-    match command:
-        case Command.ABORT:
-            return _aborted(progress, why, now)
-        case Command.PROMOTE:
-            return _promoted(progress, plan, by, started_by, why, now)
-        case Command.START if progress.state is State.DRAFT:
-            return _at(State.GATE, now, progress, why=why)
-        case Command.PAUSE if progress.state in {State.GATE, *EXPOSED}:
-            return _at(State.PAUSED, now, progress, resumes=progress.state, why=why)
-        case Command.RESUME if progress.state is State.PAUSED and progress.resumes is not None:
-            return _at(progress.resumes, now, progress, why=why)
-        case _:
-            raise NotNow(f"This rollout is {progress.state}, so it cannot {command} now.")
-
-
-def _aborted(progress: Progress, why: str, now: datetime) -> Progress:
-    if progress.state is State.RETURNING:
-        return progress
-    if progress.is_exposed:
-        return _at(State.RETURNING, now, progress, ends_as=State.ABORTED, why=why)
-    return _at(State.ABORTED, now, progress, why=why)
-
-
-def _promoted(
-    progress: Progress, plan: Plan, by: UUID, started_by: UUID | None, why: str, now: datetime
-) -> Progress:
-    if not progress.is_exposed:
-        raise NotNow(f"This rollout is {progress.state}, so there is nothing to promote yet.")
-    if by == started_by:
-        raise PromotesOwnRollout("You started this rollout, so another person has to promote it.")
-    stands = progress.resumes if progress.state is State.PAUSED else progress.state
-    if stands is State.BAKE:
-        return _at(State.PROMOTED, now, progress, why=why)
-    return _raised(progress, plan, now, why)
 
 
 def paused_by(progress: Progress, why: str, now: datetime) -> Progress:
     """Where the rollout stands when something could not be carried out; a promotion goes back to baking."""
     if progress.state is State.PROMOTED:
-        return _at(State.PAUSED, now, progress, resumes=State.BAKE, why=why)
+        return moved_to(State.PAUSED, now, progress, resumes=State.BAKE, why=why)
     if progress.state in EXPOSED:
-        return _at(State.PAUSED, now, progress, resumes=progress.state, why=why)
+        return moved_to(State.PAUSED, now, progress, resumes=progress.state, why=why)
     return progress
-
-
-def sent_back(progress: Progress, why: str, now: datetime) -> Progress:
-    """Where the rollout stands when a person or a guard has called what it rolls out bad."""
-    if progress.state in ENDED:
-        raise RolloutHasEnded(f"This rollout has ended: it is {progress.state}.")
-    return _at(State.RETURNING, now, progress, ends_as=State.RETURNED, why=why)
-
-
-def changed_by_hand(
-    progress: Progress, plan: Plan, step: Step, why: str, now: datetime
-) -> tuple[Progress, Plan]:
-    """The rollout and its plan after a person set another share: one more step, entered at once.
-
-    Raises RolloutHasEnded, or NotNow where nobody is on the new one yet or the way back has begun.
-    """
-    if progress.state in ENDED:
-        raise RolloutHasEnded(f"This rollout has ended: it is {progress.state}.")
-    if not progress.is_exposed:
-        raise NotNow(f"This rollout is {progress.state}, so its share cannot be changed now.")
-    steps = (*plan.steps[: progress.step + 1], step)
-    return _at(State.STEP, now, progress, step=len(steps) - 1, why=why), replace(plan, steps=steps)
 
 
 def returned(progress: Progress, now: datetime) -> Progress:
     """Where the rollout stands when the way back has been carried out."""
-    return _at(progress.ends_as or State.RETURNED, now, progress, why=progress.why)
+    return moved_to(progress.ends_as or State.RETURNED, now, progress, why=progress.why)
 
 
-def next_act(progress: Progress, *, is_carried: bool) -> Act:
+def next_act(progress: Progress, *, is_carried: bool, waits: bool = False) -> Act:
     """What has to be done where a rollout stands.
 
-    `is_carried` says whether the share that it should have now has been carried out.
+    Args:
+        is_carried: whether the share that it should have now has been carried out.
+        waits: whether its gate has to wait for something before it is tried.
     """
     match progress.state:
+        case State.GATE if waits:
+            return Act.WATCH
         case State.GATE:
             return Act.GATE
         case State.RETURNING:

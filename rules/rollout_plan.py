@@ -67,8 +67,6 @@ def _step_problems(
         problems[f"{name}.departments"] = f"There is no department {', '.join(strangers)}."
     elif native and step.departments:
         problems[f"{name}.departments"] = "The server's own ramp knows no departments."
-    if kind is not Kind.BUILD and step.share not in (_ZERO, _ALL):
-        problems.setdefault(f"{name}.share", f"A {kind} is there for a whole department or not at all.")
     for field, value, most in (
         ("min_seconds", step.min_seconds, MOST_SECONDS),
         ("max_seconds", step.max_seconds, MOST_SECONDS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,12 +18,10 @@ from rules.analysis import (
     hard_stops,
     judge,
 )
-from rules.rollout import Plan
+from rules.rollout import BY_ASSIGNMENT, Kind, Plan
 
-#: These have to pass before a raise. The others lead back when they fail, and hold nothing up: a small company
-#: would wait for months until fifty automatic approvals had been judged again.
-REQUIRED: Final = frozenset({"error", "not_progressed", "slow"})
-METRIC_KEYS: Final = frozenset(metric.key for metric in METRICS)
+#: What a policy or a flag is there to change: measured and shown, and acted upon only where the plan sets a limit.
+_INTENDED: Final = frozenset({"auto_approved", "not_auto_approved"})
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,10 @@ class Watch:
     hard_stops: tuple[str, ...]
     open_points: tuple[str, ...]
     judgements: tuple[Judgement, ...]
-    health: Health
+    health: Health | None
 
 
-def metrics_of(plan: Plan, step: int) -> tuple[Metric, ...]:
+def metrics_of(plan: Plan, step: int, kind: Kind = Kind.BUILD) -> tuple[Metric, ...]:
     """The shipped metrics with this rollout's limits, passing after as many requests as its step asks for."""
     limits = plan.limits
     enough = min(SMALLEST_PASS, plan.steps[step].min_samples)
@@ -51,29 +49,45 @@ def metrics_of(plan: Plan, step: int) -> tuple[Metric, ...]:
             metric,
             limit=float(limits[metric.key]) if metric.key in limits else metric.limit,
             smallest_pass=enough,
+            dry_run=kind in BY_ASSIGNMENT and metric.key in _INTENDED and metric.key not in limits,
         )
         for metric in METRICS
     )
 
 
-def watch(plan: Plan, step: int, readings: Mapping[str, Reading], health: Health, now: datetime) -> Watch:
-    """What the readings and the health of the new one mean. What is not known holds and never passes."""
-    judgements = tuple(judge(metric, readings.get(metric.key), now) for metric in metrics_of(plan, step))
+def watch(
+    metrics: Sequence[Metric], readings: Mapping[str, Reading], health: Health | None, now: datetime
+) -> Watch:
+    """What the readings and the health of the new one mean. What is not known holds and never passes.
+
+    Args:
+        readings: metric key -> reading; a metric without one holds.
+        health: None where nothing stops without statistics, as for what no worker of its own carries.
+    """
+    judgements = tuple(judge(metric, readings.get(metric.key), now) for metric in metrics)
     acted_upon = [each for each in judgements if not each.metric.dry_run]
     return Watch(
         breaches=tuple(each.why for each in acted_upon if each.verdict is Verdict.FAIL),
-        hard_stops=hard_stops(health),
+        hard_stops=hard_stops(health) if health is not None else (),
         open_points=(
             *(
                 each.why
                 for each in acted_upon
-                if each.metric.key in REQUIRED and each.verdict is Verdict.INCONCLUSIVE
+                if each.metric.required and each.verdict is Verdict.INCONCLUSIVE
             ),
-            *_unknown(health),
+            *(_unknown(health) if health is not None else ()),
         ),
         judgements=judgements,
         health=health,
     )
+
+
+def verdict_of(seen: Watch) -> Verdict:
+    """FAIL as soon as one metric or hard stop does; PASS only where nothing is open and something was watched."""
+    if seen.breaches or seen.hard_stops:
+        return Verdict.FAIL
+    is_watched = any(not each.metric.dry_run for each in seen.judgements)
+    return Verdict.PASS if is_watched and not seen.open_points else Verdict.INCONCLUSIVE
 
 
 def _unknown(health: Health) -> list[str]:
@@ -90,12 +104,32 @@ def to_figures(seen: Watch) -> dict[str, Any]:
     return {
         "metrics": [_figures(each) for each in seen.judgements],
         "hard_stops": list(seen.hard_stops),
-        "health": {
-            "without_poller_seconds": _seconds(seen.health.without_poller),
-            "oldest_in_backlog_seconds": _seconds(seen.health.oldest_in_backlog),
-            "nondeterminism_errors": seen.health.nondeterminism_errors,
-        },
+        "health": _health(seen.health) if seen.health is not None else None,
     }
+
+
+def _health(health: Health) -> dict[str, Any]:
+    return {
+        "without_poller_seconds": _seconds(health.without_poller),
+        "oldest_in_backlog_seconds": _seconds(health.oldest_in_backlog),
+        "nondeterminism_errors": health.nondeterminism_errors,
+        "kill_switch": health.kill_switch,
+    }
+
+
+def read_health(figures: Mapping[str, Any]) -> Health:
+    """The health in stored figures; where none was written nothing is known."""
+    stored = figures.get("health") or {}
+    return Health(
+        without_poller=_duration(stored.get("without_poller_seconds")),
+        oldest_in_backlog=_duration(stored.get("oldest_in_backlog_seconds")),
+        nondeterminism_errors=stored.get("nondeterminism_errors"),
+        kill_switch=bool(stored.get("kill_switch")),
+    )
+
+
+def _duration(seconds: float | None) -> timedelta | None:
+    return timedelta(seconds=seconds) if seconds is not None else None
 
 
 def _figures(each: Judgement) -> dict[str, Any]:
@@ -113,7 +147,7 @@ def _figures(each: Judgement) -> dict[str, Any]:
         "e_value": min(each.e_value, 1e300),  # JSON knows no infinity
         "bad_left": each.bad_left,
         "good_needed": each.good_needed,
-        "required": each.metric.key in REQUIRED,
+        "required": each.metric.required and not each.metric.dry_run,
     }
 
 

@@ -18,7 +18,8 @@ from rules.routing_rule import Kind, Mode, Rule, RuleSet, Unit, Variant, check_m
 
 __all__ = [
     "BUCKETS", "Arm", "Kind", "Mode", "Reason", "Route", "Rule", "RuleSet", "Subject", "Trial", "Unit",
-    "Variant", "Verdict", "bucket_of", "check_mode", "decide", "in_order", "is_enrolled", "predict_native", "trials",
+    "Variant", "Verdict", "bucket_of", "check_mode", "decide", "in_order", "is_enrolled", "predict_native",
+    "say_drawn", "trials",
 ]  # fmt: skip
 
 #: A unit's bucket is one of so many, so that a share may have three digits behind the point.
@@ -126,6 +127,17 @@ def bucket_of(salt: str, unit: Unit | str, unit_id: str) -> int:
 def is_enrolled(bucket: int, share_percent: Decimal) -> bool:
     """Whether a bucket lies in a share; whoever lies in a share lies in every greater one."""
     return bucket < share_percent * _BUCKETS_PER_PERCENT
+
+
+def say_drawn(unit: Unit | str, bucket: int, share_percent: Decimal, enrolled: bool) -> str:
+    """What a unit drew and whether that lies in the share, as people read it."""
+    where = "within" if enrolled else "outside of"
+    drawn = Decimal(bucket) / _BUCKETS_PER_PERCENT
+    return f"The {unit} drew {drawn:.3f} of 100, {where} the share of {_say_share(share_percent)}."
+
+
+def _say_share(share_percent: Decimal) -> str:
+    return f"{share_percent.normalize():f} %"
 
 
 def predict_native(workflow_id: str, percent: Decimal) -> bool:
@@ -245,24 +257,22 @@ def _is_for(rule: Rule, subject: Subject) -> bool:
 
 def _draw(rule: Rule, subject: Subject, live: Collection[str], going_on: _GoingOn) -> Trial:
     unit_id = subject.person_id if rule.unit is Unit.PERSON else subject.request_id
-    share = f"{rule.share_percent.normalize():f} %"
     if unit_id is None:
         part = going_on.take(rule)
         arms = tuple(_arms(rule, part, live)) if part else ()
         return Trial(
             rule,
             Verdict.TAKES if arms else Verdict.NOT_DRAWN,
-            f"It takes {share} of the requests.",
+            f"It takes {_say_share(rule.share_percent)} of the requests.",
             arms=arms,
         )
     bucket = bucket_of(rule.salt, rule.unit, unit_id)
-    drawn = f"The {rule.unit.value} drew {Decimal(bucket) / _BUCKETS_PER_PERCENT:.3f} of 100"
     if not is_enrolled(bucket, rule.share_percent):
-        return Trial(rule, Verdict.NOT_DRAWN, f"{drawn}, outside of the share of {share}.", bucket)
+        return Trial(rule, Verdict.NOT_DRAWN, say_drawn(rule.unit, bucket, rule.share_percent, False), bucket)
     variant = _variant_of(rule, unit_id)
     build = variant.build if variant else rule.build
     arm = Arm(build, variant.name if variant else None, going_on.part, build is None or build in live)
-    return Trial(rule, Verdict.TAKES, f"{drawn}, within the share of {share}.", bucket, (arm,))
+    return Trial(rule, Verdict.TAKES, say_drawn(rule.unit, bucket, rule.share_percent, True), bucket, (arm,))
 
 
 def _arms(rule: Rule, part: Fraction, live: Collection[str]) -> Iterator[Arm]:

@@ -128,11 +128,29 @@ class Snapshot:
         return {(level, subject): v for (key, level, subject), v in self.overrides.items() if key == flag.key}
 
     def read(
-        self, flag: Flag, person_id: str, department_id: str, *, age: timedelta = timedelta(0)
+        self,
+        flag: Flag,
+        person_id: str,
+        department_id: str,
+        *,
+        age: timedelta = timedelta(0),
+        assigned: Value | None = None,
     ) -> Reading:
-        """What a flag says for a person; `age`: how long ago the asking process heard from the store."""
+        """What a flag says for a person.
+
+        Args:
+            age: how long ago the asking process heard from the store.
+            assigned: what a rollout gives the request that is asked about; None where none does.
+        """
         return read_flag(
-            flag, self.of(flag), person_id, department_id, revision=self.revision, age=age, now=self.at
+            flag,
+            self.of(flag),
+            person_id,
+            department_id,
+            revision=self.revision,
+            age=age,
+            now=self.at,
+            assigned=assigned,
         )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from rules.errors import NotFound
-from rules.flag import FLAGS, Flag, Level
+from rules.flag import FLAGS, Flag, Level, Value
 from rules.flag_change import (
     PROPOSAL_OPEN_FOR,
     AlreadyProposed,
@@ -17,10 +18,16 @@ from rules.flag_change import (
     check_may_confirm,
     loosens,
 )
-from storage import audit
+from rules.rollout import ENDED
+from storage import audit, rollout, rollout_list
 from storage.audit import Actor
 from storage.database import now
 from storage.flag import Change, FlagProposalRow, described, judge, known, lock, set_value
+
+#: The outcome of a proposal that somebody agreed to.
+CONFIRMED: Final = "confirmed"
+#: The level of a proposal that lets a rollout begin; its subject is the rollout.
+FOR_ROLLOUT: Final = "rollout"
 
 
 def set_or_propose(session: Session, change: Change, person_id: UUID) -> FlagProposalRow | bool:
@@ -67,7 +74,10 @@ def confirm(session: Session, proposal_id: UUID, person_id: UUID) -> None:
     """
     row = _locked(session, proposal_id)
     check_may_confirm(row.proposed_by, person_id, row.proposed_at, now(session))
-    _close(session, row, "confirmed", person_id)
+    _close(session, row, CONFIRMED, person_id)
+    if row.level == FOR_ROLLOUT:
+        _agree_to_rollout(session, row, person_id)
+        return
     set_value(session, _change(row), Actor.person(row.proposed_by), confirmed_by=person_id)
 
 
@@ -81,8 +91,53 @@ def refuse(session: Session, proposal_id: UUID, person_id: UUID) -> None:
         "flag.refused",
         proposal=str(row.id),
         proposed_by=str(row.proposed_by),
-        **described(_change(row)),
+        **_described(row),
     )
+    if row.level == FOR_ROLLOUT:
+        rollout.wake(session, UUID(row.subject))
+
+
+def propose_rollout(
+    session: Session, one: Flag, value: Value, rollout_id: UUID, person_id: UUID, why: str
+) -> FlagProposalRow:
+    """Ask for a second person before a rollout gives a value to anybody; agreeing to it sets nothing."""
+    row = FlagProposalRow(
+        key=one.key,
+        level=FOR_ROLLOUT,
+        subject=str(rollout_id),
+        value=value,
+        why=why,
+        proposed_by=person_id,
+    )
+    session.add(row)
+    session.flush()
+    audit.record(session, Actor.person(person_id), "flag.proposed", proposal=str(row.id), **_described(row))
+    return row
+
+
+def _agree_to_rollout(session: Session, row: FlagProposalRow, person_id: UUID) -> None:
+    audit.record(
+        session,
+        Actor.person(person_id),
+        "flag.rollout_agreed",
+        proposal=str(row.id),
+        proposed_by=str(row.proposed_by),
+        **_described(row),
+    )
+    rollout.wake(session, UUID(row.subject))
+
+
+def _described(row: FlagProposalRow) -> dict[str, Any]:
+    """A proposal as the audit trail names it."""
+    if row.level == FOR_ROLLOUT:
+        return {
+            "key": row.key,
+            "level": row.level,
+            "rollout": row.subject,
+            "value": row.value,
+            "why": row.why,
+        }
+    return described(_change(row))
 
 
 def open_ones(session: Session, flag: Flag | None = None) -> Sequence[FlagProposalRow]:
@@ -105,7 +160,12 @@ def count_for(session: Session, person_id: UUID) -> int:
 def _is_open() -> ColumnElement[bool]:
     """Whether somebody may still answer."""
     return and_(
-        FlagProposalRow.outcome.is_(None), FlagProposalRow.proposed_at > func.now() - PROPOSAL_OPEN_FOR
+        FlagProposalRow.outcome.is_(None),
+        FlagProposalRow.proposed_at > func.now() - PROPOSAL_OPEN_FOR,
+        or_(
+            FlagProposalRow.level != FOR_ROLLOUT,
+            FlagProposalRow.subject.in_(rollout_list.ids_before_exposure()),
+        ),
     )
 
 
@@ -116,6 +176,8 @@ def _locked(session: Session, proposal_id: UUID) -> FlagProposalRow:
         raise NotFound("There is no such proposal.")
     if row.outcome is not None:
         raise ProposalIsClosed(f"This proposal is {row.outcome} already.")
+    if row.level == FOR_ROLLOUT and rollout.by_id(session, UUID(row.subject)).progress.state in ENDED:
+        raise ProposalIsClosed("The rollout that this was asked for has ended.")
     return row
 
 

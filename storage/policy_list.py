@@ -26,6 +26,18 @@ def version(session: Session, department_id: str, number: int) -> RuleSetRow | N
     ).one_or_none()
 
 
+def replaced_by(session: Session, row: RuleSetRow) -> RuleSetRow | None:
+    """The version that was in force for the same department when one was saved; None for its first."""
+    if row.replaces_id is not None:
+        return session.get_one(RuleSetRow, row.replaces_id)
+    earlier = select(RuleSetRow).where(
+        RuleSetRow.department_id == row.department_id,
+        RuleSetRow.version < row.version,
+        ~RuleSetRow.is_candidate,
+    )
+    return session.scalars(earlier.order_by(RuleSetRow.version.desc()).limit(1)).one_or_none()
+
+
 def count_reviews(session: Session, rule_set_id: UUID) -> tuple[int, int]:
     """How many reviews used this version, and how many of them approved."""
     row = session.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,11 @@ _SHARE = Numeric(4, 3)
 
 
 class ReviewRow(Base):
-    """The automated review of one request; there is one at most."""
+    """The automated review of one request; there is one at most.
+
+    Attributes:
+        rollouts: what each rollout that concerned the request said, and whether it counted; see storage/assignment.py.
+    """
 
     __tablename__ = "review"
     __table_args__ = (
@@ -48,6 +53,7 @@ class ReviewRow(Base):
     reviewed_by: Mapped[str]
     flag_reason: Mapped[str]
     flag_revision: Mapped[int]
+    rollouts: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     written_by: Mapped[str] = mapped_column(server_default=text("current_setting('application_name')"))
@@ -58,6 +64,20 @@ def of_request(session: Session, request_id: UUID) -> ReviewRow | None:
     return session.scalars(select(ReviewRow).where(ReviewRow.request_id == request_id)).one_or_none()
 
 
+def inputs(
+    session: Session, department_ids: Collection[str], since: datetime, limit: int
+) -> list[ReviewInput]:
+    """What the latest reviews of some departments looked at, the newest first."""
+    department_id = ReviewRow.input["department_id"].as_string()
+    found = session.scalars(
+        select(ReviewRow.input)
+        .where(ReviewRow.finished_at >= since, department_id.in_(department_ids))
+        .order_by(ReviewRow.finished_at.desc())
+        .limit(limit)
+    )
+    return [ReviewInput.from_content(each) for each in found]
+
+
 def store(
     session: Session,
     request_id: UUID,
@@ -65,6 +85,7 @@ def store(
     rule_set: RuleSetRow | None,
     result: ReviewResult,
     flag: Reading,
+    rollouts: Sequence[Mapping[str, Any]] = (),
 ) -> ReviewRow:
     """Write what the review saw and said."""
     row = ReviewRow(
@@ -81,6 +102,7 @@ def store(
         reviewed_by=REVIEWED_BY,
         flag_reason=flag.reason,
         flag_revision=flag.revision,
+        rollouts=[dict(each) for each in rollouts],
     )
     session.add(row)
     session.flush()

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func, select, text, update
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import BusinessError, NotFound
 from rules.outbox import Kind as Message
-from rules.rollout import (
-    ENDED,
-    Command,
-    Kind,
-    Plan,
-    Progress,
-    State,
-    Step,
-    changed_by_hand,
-    obey,
-    sent_back,
-)
+from rules.rollout import ENDED, Kind, Plan, Progress, State, Step
+from rules.rollout_command import Command, changed_by_hand, obey, sent_back
 from rules.rollout_plan import read_plan, to_content
+from rules.rollout_target import label, lane_of
 from storage import audit, outbox
 from storage.audit import Actor
 from storage.database import Base, new_id, now
 
-_OPEN = text(f"state NOT IN ({', '.join(sorted(repr(state.value) for state in ENDED))})")
+#: The carry mark of a promotion.
+PROMOTED: Final = "promoted"
+OPEN = text(f"state NOT IN ({', '.join(sorted(repr(state.value) for state in ENDED))})")
 
 
 class AnotherRolloutRuns(BusinessError):
-    """There is one canary at a time, and one rollout of a flag."""
+    """There is one canary at a time, one rollout of a department's policy, and one of a flag."""
 
     status = 409
 
@@ -49,10 +42,10 @@ class RolloutRow(Base):
     """One rollout.
 
     Attributes:
-        target: the build id, or the key of the flag.
+        target: the build id, the department whose policy it is, or the key of the flag.
         lane: of those with the same lane only one is open at a time.
         content: what a policy or a flag is set to, see rules/rollout_target.py; empty for a build.
-        before: what stood before, so that the way back needs to ask nobody.
+        before: what stood before, so that the way back needs to ask nobody; and what a promotion has done.
         carried: which share has been carried out, as `carry_mark` has it; empty where none has.
         gate: how the gate ended, None before.
         figures: what the last check saw; `checked_at` says when.
@@ -61,7 +54,7 @@ class RolloutRow(Base):
 
     __tablename__ = "rollout"
     __table_args__ = (
-        Index("uq_rollout_one_open", "lane", unique=True, postgresql_where=_OPEN),
+        Index("uq_rollout_one_open", "lane", unique=True, postgresql_where=OPEN),
         Index("ix_rollout_created_at", "created_at"),
     )
 
@@ -103,6 +96,16 @@ class RolloutRow(Base):
         )
 
     @property
+    def label(self) -> str:
+        """What people call what it rolls out."""
+        return label(Kind(self.kind), self.target, self.content)
+
+    @property
+    def is_promoted_for_all(self) -> bool:
+        """Whether its promotion has been carried out."""
+        return self.carried == PROMOTED or "promoted" in self.before
+
+    @property
     def as_plan(self) -> Plan:
         """How it is to go."""
         return read_plan(self.plan)
@@ -142,7 +145,7 @@ def begin(
         id=new_id(),
         kind=kind.value,
         target=target,
-        lane=kind.value if kind is Kind.BUILD else f"{kind.value}:{target}",
+        lane=lane_of(kind, target),
         plan=to_content(plan),
         content=dict(content or {}),
         state=State.GATE.value,
@@ -155,12 +158,12 @@ def begin(
             session.add(row)
     except IntegrityError:
         standing = open_in(session, row.lane)
-        what = f"{standing.target} is {standing.state}" if standing else "one ended just now"
+        what = f"{standing.label} is {standing.state}" if standing else "one ended just now"
         raise AnotherRolloutRuns(f"Another rollout runs: {what}. End it first.") from None
     session.refresh(row)
     _write_event(session, row, actor, "started", None, {"plan": row.plan, "target": target})
     audit.record(
-        session, actor, "rollout.started", rollout=str(row.id), kind=kind.value, target=target, why=why,
+        session, actor, "rollout.started", rollout=str(row.id), kind=kind.value, target=row.label, why=why,
         plan=row.plan,
     )  # fmt: skip
     wake(session, row.id)
@@ -184,13 +187,13 @@ def by_id(session: Session, rollout_id: UUID, *, lock: bool = False) -> RolloutR
 
 
 def open_in(session: Session, lane: str) -> RolloutRow | None:
-    """The open rollout of a lane: `build`, or a kind and its target with a colon between."""
-    return session.scalars(select(RolloutRow).where(RolloutRow.lane == lane, _OPEN)).one_or_none()
+    """The open rollout of a lane; see `rules.rollout_target.lane_of`."""
+    return session.scalars(select(RolloutRow).where(RolloutRow.lane == lane, OPEN)).one_or_none()
 
 
 def open_rollouts(session: Session) -> Sequence[RolloutRow]:
     """Every rollout that has not ended."""
-    return session.scalars(select(RolloutRow).where(_OPEN).order_by(RolloutRow.created_at)).all()
+    return session.scalars(select(RolloutRow).where(OPEN).order_by(RolloutRow.created_at)).all()
 
 
 def newest(session: Session, limit: int = 20) -> Sequence[RolloutRow]:
@@ -289,7 +292,7 @@ def move(
     if moved:
         _write_event(session, row, actor, event, before, detail or {})
         audit.record(
-            session, actor, f"rollout.{event}", rollout=str(row.id), target=row.target, why=after.why,
+            session, actor, f"rollout.{event}", rollout=str(row.id), target=row.label, why=after.why,
             old={"state": before.state.value, "step": before.step},
             new={"state": after.state.value, "step": after.step},
         )  # fmt: skip
@@ -328,9 +331,4 @@ def _write_event(
 
 def carry_mark(row: RolloutRow) -> str:
     """What names the share that a rollout should have now; compare it with `RolloutRow.carried`."""
-    return "promoted" if row.state == State.PROMOTED.value else f"step {row.step} of {len(row.plan['steps'])}"
-
-
-def note_carried(session: Session, rollout_id: UUID, mark: str) -> None:
-    """Note which share has been carried out."""
-    session.execute(update(RolloutRow).where(RolloutRow.id == rollout_id).values(carried=mark))
+    return PROMOTED if row.state == State.PROMOTED.value else f"step {row.step} of {len(row.plan['steps'])}"

@@ -11,13 +11,15 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.money import Money
 from rules.routing import Reason, Route, Subject, decide
-from storage import audit, routing
+from storage import assignment, audit, routing
 from storage.audit import SYSTEM, Actor
 from storage.build import BuildRow
 from storage.database import Base
 from storage.person import PersonRow
 from storage.routing import RoutingRuleRow, RoutingStateRow
 
+#: What a submit asks for, all in one.
+_AT_SUBMIT = routing.EVERYTHING.add_columns(assignment.EXPOSURES)
 TAKEN_BACK_MEANWHILE = "Its rule or build was taken back before it started."
 #: Asked only where a rule stands, so that a request without rules pays nothing for it.
 LiveBuilds = Callable[[Session], Collection[str]]
@@ -71,12 +73,16 @@ def choose(
 ) -> Route | None:
     """Choose where a request goes and store it, in the transaction that submits it.
 
-    One statement where there is no rule; three where there is one.
+    What the rollouts of policies and flags mean for it is stored, too; see storage/assignment.py.
+
+    One statement where there is no rule and no such rollout.
 
     Returns:
-        None, and nothing is stored, while there is no rule.
+        None, and no route is stored, while there is no rule.
     """
-    rule_set, now = routing.read_rules_at(session)
+    rule_set, now, exposures = routing.read_rules_beside(session, _AT_SUBMIT)
+    if exposures is not None:
+        assignment.write(session, exposures, request_id, requester.department_id)
     if not rule_set.rules:
         return None
     chosen = decide(subject_of(requester, amount, request_id), rule_set, live_builds(session), now)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Select,
     Text,
     cast,
     func,
@@ -108,7 +109,16 @@ def read_rules_at(session: Session) -> tuple[RuleSet, datetime]:
 
     Where a stored rule cannot be read the whole set comes frozen: a rule that is left out might be an exclusion.
     """
-    found = session.execute(_EVERYTHING).all()
+    return _read(session.execute(EVERYTHING).all())
+
+
+def read_rules_beside(session: Session, statement: Select[Any]) -> tuple[RuleSet, datetime, Any]:
+    """As `read_rules_at`, and what `statement` asks besides, which is `EVERYTHING` with one more column."""
+    found = session.execute(statement).all()
+    return *_read([each[:-1] for each in found]), found[0][-1]
+
+
+def _read(found: Sequence[Any]) -> tuple[RuleSet, datetime]:
     mode, frozen, revision, now = found[0][:4]
     rules: list[Rule] = []
     for *_, rule_id, content in found:
@@ -123,7 +133,7 @@ def read_rules_at(session: Session) -> tuple[RuleSet, datetime]:
 
 
 #: Made once: every submit sends it.
-_EVERYTHING = select(
+EVERYTHING: Final[Select[Any]] = select(
     RoutingStateRow.mode,
     RoutingStateRow.frozen,
     select(func.coalesce(func.max(RoutingChangeRow.revision), 0)).scalar_subquery(),

@@ -13,11 +13,12 @@ from app.access import current_person, opens
 from app.api import shown
 from app.api.schemas import ReturnSchema
 from app.api.setup import PREFIX, Subject
-from rules.analysis import Health, Verdict
+from rules.analysis import Health
 from rules.person import Act
+from rules.rollout import Kind, share_at
 from rules.rollout_plan import one_step
-from rules.rollout_watch import to_figures, watch
-from storage import build, build_return, rollout, rollout_figures, routing
+from rules.rollout_watch import metrics_of, read_health, to_figures, verdict_of, watch
+from storage import build, build_return, rollout, rollout_figures, rollout_list, routing
 from storage.audit import Actor
 from storage.build import BuildRow
 from storage.database import now
@@ -58,26 +59,21 @@ def one_build(build_id: str) -> dict[str, Any]:
 def _metrics(row: BuildRow) -> dict[str, Any]:
     """As its running or last rollout counts them; without one, all of the last day."""
     session = database.session()
-    of_build = [each for each in rollout.newest(session) if each.target == row.build_id]
-    at = now(session)
-    plan, step, since, native = one_step(rollout_figures.WHOLE, ()), 0, at - LOOK_BACK, None
-    if of_build and of_build[0].exposed_at is not None:
-        last = of_build[0]
-        plan, step, since = last.as_plan, last.step, last.exposed_at or since
-        native = plan.steps[step].share if plan.native else None
+    last, at = rollout_list.newest_of(session, Kind.BUILD, row.build_id), now(session)
+    metrics, since, native = metrics_of(one_step(rollout_figures.WHOLE, ()), 0), at - LOOK_BACK, None
+    health = Health()
+    if last is not None and last.exposed_at is not None:
+        plan, since = last.as_plan, last.exposed_at
+        metrics, health = metrics_of(plan, last.step), read_health(last.figures)
+        native = share_at(last.progress, plan)[0] if plan.native else None
     readings = rollout_figures.read_figures(session, row.build_id, since, native)
-    seen = watch(plan, step, readings, Health(timedelta(0), timedelta(0), 0), at)
-    required = [each for each in to_figures(seen)["metrics"] if each["required"]]
-    verdict = Verdict.INCONCLUSIVE
-    if seen.breaches:
-        verdict = Verdict.FAIL
-    elif all(each["verdict"] == Verdict.PASS for each in required):
-        verdict = Verdict.PASS
+    seen = watch(metrics, readings, health, at)
     return {
-        "verdict": verdict.value,
+        "verdict": verdict_of(seen).value,
         "since": shown.when(since),
-        "metrics": to_figures(seen)["metrics"],
-        "rollout": shown.rollout(of_build[0]) if of_build else None,
+        **to_figures(seen),
+        "open_points": list(seen.open_points),
+        "rollout": shown.rollout(last) if last is not None else None,
     }
 
 

@@ -15,13 +15,15 @@ from app.api.schemas import CommandSchema, RolloutSchema
 from app.api.setup import PREFIX, Subject
 from rules.errors import Invalid, NotFound
 from rules.person import Act
-from rules.rollout import Command, Plan, Step
+from rules.rollout import Kind, Plan, Step
+from rules.rollout_command import Command, check_may_steer
 from rules.rollout_plan import one_step
-from storage import rollout
+from storage import rollout, rollout_flag, rollout_policy
 from storage.database import now
+from storage.rollout import RolloutRow
 from storage.rollout_begin import begin_or_change
 
-api = Subject("api_rollout", __name__, url_prefix=f"{PREFIX}/deployment", description="Rollouts of builds")
+api = Subject("api_rollout", __name__, url_prefix=f"{PREFIX}/deployment", description="Rollouts")
 
 
 def plan_of(given: dict[str, Any]) -> Plan:
@@ -49,15 +51,14 @@ def plan_of(given: dict[str, Any]) -> Plan:
 
 @api.at("/rollout", "POST")
 @api.reads(RolloutSchema)
-@opens(Act.WRITE_ROUTING)
+@opens(Act.STEER_ROLLOUT)
 def begin(given: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Begin the rollout of a build, or set its share while one runs."""
-    session = database.session()
-    running = rollout.open_in(session, "build")
+    """Begin a rollout; of a build that is being rolled out, set its share."""
+    session, kind = database.session(), Kind(given["kind"])
+    check_may_steer(current_person().roles, kind)
+    running = rollout.open_in(session, Kind.BUILD.value) if kind is Kind.BUILD else None
     old = shown.rollout(running) if running is not None else None
-    row, is_new = begin_or_change(
-        session, given["build_id"], plan_of(given), current_person().id, given["why"], given["revision"]
-    )
+    row, is_new = _begun(kind, given)
     new = shown.rollout(row)
     at = now(session)
     database.commit()
@@ -65,6 +66,30 @@ def begin(given: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     before = None if is_new or old is None else _share(old)
     answer = {"changed": shown.changed(what, before, _share(new), at), "rollout": new}
     return answer, 202, {"Location": url_for("api_rollout.one", rollout_id=row.id)}
+
+
+def _begun(kind: Kind, given: dict[str, Any]) -> tuple[RolloutRow, bool]:
+    """The rollout, and whether it has just begun."""
+    session, plan, by, why = database.session(), plan_of(given), current_person().id, given["why"]
+    target = given["build_id"] or given["target"]
+    if not target:
+        raise Invalid("Please say what is to be rolled out.", "build_id" if kind is Kind.BUILD else "target")
+    match kind:
+        case Kind.POLICY:
+            return rollout_policy.begin(session, _candidate_id(target), plan, by, why), True
+        case Kind.FLAG:
+            if given["value"] is None:
+                raise Invalid("Please give the value that some get first.", "value")
+            return rollout_flag.begin(session, target, given["value"], plan, by, why), True
+        case _:
+            return begin_or_change(session, target, plan, by, why, given["revision"])
+
+
+def _candidate_id(target: str) -> UUID:
+    try:
+        return UUID(target)
+    except ValueError:
+        raise Invalid("Please give the id of a candidate.", "target") from None
 
 
 def _share(of: dict[str, Any]) -> dict[str, Any]:
@@ -90,13 +115,15 @@ def one(rollout_id: UUID) -> dict[str, Any]:
 
 @api.at("/rollouts/<uuid:rollout_id>/<command>", "POST")
 @api.reads(CommandSchema)
-@opens(Act.WRITE_ROUTING)
+@opens(Act.STEER_ROLLOUT)
 def tell(given: dict[str, Any], rollout_id: UUID, command: str) -> tuple[dict[str, Any], int]:
     """Pause, resume, promote or abort; promoting is for another person than the one who started it."""
-    if command not in {each.value for each in Command} - {Command.START.value}:
+    if command not in set(Command):
         raise NotFound("There is no such command.")
     session = database.session()
-    old = _share(shown.rollout(rollout.by_id(session, rollout_id)))
+    standing = rollout.by_id(session, rollout_id)
+    check_may_steer(current_person().roles, Kind(standing.kind))
+    old = _share(shown.rollout(standing))
     row = rollout.command(
         session, rollout_id, Command(command), current_person().id, given["why"], given["revision"]
     )

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from rules.errors import InvalidFields
-from rules.rollout import Plan, Step
+from rules.rollout import Kind, Plan, Step
 from rules.rollout_plan import judge_share
 from rules.text import LONGEST_WHY, judge_why
 
@@ -51,9 +51,18 @@ class StepSchema(Schema):
 
 
 class RolloutSchema(Schema):
-    """A rollout that is asked for: a share of some departments, or a whole plan of steps."""
+    """A rollout that is asked for: a share of some departments, or a whole plan of steps.
 
-    build_id = fields.String(required=True, validate=validate.Length(min=1, max=63))
+    `target` is a build (also as `build_id`), the id of a candidate, or a flag, whose `value` some get first.
+    """
+
+    kind = fields.String(
+        load_default=Kind.BUILD.value,
+        validate=validate.OneOf([Kind.BUILD.value, Kind.POLICY.value, Kind.FLAG.value]),
+    )
+    build_id = fields.String(load_default="", validate=validate.Length(min=1, max=63))
+    target = fields.String(load_default="", validate=validate.Length(min=1, max=100))
+    value = fields.Raw(load_default=None, allow_none=True)
     percentage = Share()
     departments = fields.List(fields.String(), load_default=list)
     steps = fields.List(fields.Nested(StepSchema))

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from rules.rollout import Kind
 from storage.build import BuildRouteRow, BuildRow
 from storage.build_return import BuildReturnRow
 from storage.rollout import RolloutEventRow, RolloutRow
@@ -26,7 +27,10 @@ def rollout(row: RolloutRow) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "kind": row.kind,
-        "build_id": row.target,
+        "target": row.target,
+        "label": row.label,
+        "build_id": row.target if row.kind == Kind.BUILD else None,
+        "content": row.content,
         "state": row.state,
         "since": when(row.since),
         "step": row.step,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from rules.analysis import Health
 from rules.rollout import Kind, Look, Plan, Step, judge
-from rules.rollout_watch import to_figures, watch
+from rules.rollout_watch import metrics_of, to_figures, watch
 from storage import build, rollout, rollout_figures, routing
 from storage.audit import SYSTEM, Actor
 from storage.database import now
@@ -83,7 +83,7 @@ def looked_at(sessions: Sessions) -> RolloutRow:
         row = rollout.open_rollouts(session)[0]
         at = now(session)
         readings = rollout_figures.read_figures(session, row.target, row.exposed_at or row.since, None)
-        seen = watch(row.as_plan, row.step, readings, Health(), at)
+        seen = watch(metrics_of(row.as_plan, row.step), readings, Health(), at)
         row.figures = to_figures(seen) | {"samples": 20}
         row.checked_at = at
         row.why = seen.open_points[0] if seen.open_points else ""

@@ -152,7 +152,7 @@ def test_the_timeline_tells_every_change_and_the_charts_carry_its_numbers(
     release.in_the_middle(sessions, company)
     page = browser_of(company.elena).get("/rollout").text
     said = part(page, "timeline")
-    assert "Rollout started b2" in said
+    assert "Rollout started Build b2" in said
     assert "Rollout moved by its figures: step 1" in said
     assert "Routing rule added" in said
     assert company.elena.name in said

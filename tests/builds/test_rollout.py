@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from rules.request import ENDED, Status
-from rules.rollout import Command, Kind, Plan, PromotesOwnRollout, State, Step
+from rules.rollout import Kind, Plan, State, Step
+from rules.rollout_command import Command, PromotesOwnRollout
 from storage import build, build_return, rollout, route
 from storage.audit import Actor
 from storage.notification import NotificationRow

@@ -5,24 +5,26 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from rules.analysis import (
     FRESH_FOR,
     METRICS,
-    Analysis,
     Health,
     Judgement,
     Metric,
     Reading,
     Verdict,
     allowed_share,
-    analyse,
     hard_stops,
     judge,
 )
 from rules.evidence import Counts
+from rules.rollout import Kind
+from rules.rollout_plan import one_step
+from rules.rollout_watch import Watch, metrics_of, read_health, to_figures, verdict_of, watch
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HEALTHY = Health(timedelta(0), timedelta(0), 0)
@@ -43,8 +45,8 @@ def judged(canary: By, control: By | None = None, metric: Metric = ERROR) -> Jud
     return judge(metric, reading(canary, control), NOW)
 
 
-def looked(readings: dict[str, Reading], health: Health = HEALTHY, *metrics: Metric) -> Analysis:
-    return analyse(metrics or (ERROR,), readings, health, NOW)
+def looked(readings: dict[str, Reading], health: Health | None = HEALTHY, *metrics: Metric) -> Watch:
+    return watch(metrics or (ERROR,), readings, health, NOW)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +72,9 @@ def test_enough_bad_ones_fail_enough_good_ones_pass_and_the_rest_waits(
 
 def test_no_reading_and_no_case_are_inconclusive_never_a_pass() -> None:
     assert judge(ERROR, None, NOW).verdict is Verdict.INCONCLUSIVE
-    assert looked({}).verdict is Verdict.INCONCLUSIVE
-    assert looked({"error": reading({})}).verdict is Verdict.INCONCLUSIVE
-    assert analyse((), {}, HEALTHY, NOW).verdict is Verdict.INCONCLUSIVE
+    assert verdict_of(looked({})) is Verdict.INCONCLUSIVE
+    assert verdict_of(looked({"error": reading({})})) is Verdict.INCONCLUSIVE
+    assert verdict_of(watch((), {}, HEALTHY, NOW)) is Verdict.INCONCLUSIVE
 
 
 def test_figures_that_are_too_old_hold_even_where_they_were_bad_or_good() -> None:
@@ -134,11 +136,11 @@ def test_the_limit_stands_until_the_control_breaks_it_beyond_chance() -> None:
 def test_one_failing_metric_fails_all_and_one_open_metric_holds_all() -> None:
     slow = Metric("slow", "Slow", 0.05)
     good, bad, few = reading({"it": (0, 100)}), reading({"it": (50, 100)}), reading({"it": (0, 5)})
-    assert looked({"error": good, "slow": good}, HEALTHY, ERROR, slow).verdict is Verdict.PASS
-    assert looked({"error": good, "slow": bad}, HEALTHY, ERROR, slow).verdict is Verdict.FAIL
-    assert looked({"error": few, "slow": bad}, HEALTHY, ERROR, slow).verdict is Verdict.FAIL
-    assert looked({"error": good, "slow": few}, HEALTHY, ERROR, slow).verdict is Verdict.INCONCLUSIVE
-    assert looked({"error": good}, HEALTHY, ERROR, slow).verdict is Verdict.INCONCLUSIVE
+    assert verdict_of(looked({"error": good, "slow": good}, HEALTHY, ERROR, slow)) is Verdict.PASS
+    assert verdict_of(looked({"error": good, "slow": bad}, HEALTHY, ERROR, slow)) is Verdict.FAIL
+    assert verdict_of(looked({"error": few, "slow": bad}, HEALTHY, ERROR, slow)) is Verdict.FAIL
+    assert verdict_of(looked({"error": good, "slow": few}, HEALTHY, ERROR, slow)) is Verdict.INCONCLUSIVE
+    assert verdict_of(looked({"error": good}, HEALTHY, ERROR, slow)) is Verdict.INCONCLUSIVE
 
 
 def test_a_dry_run_metric_is_measured_and_never_acted_upon() -> None:
@@ -146,7 +148,7 @@ def test_a_dry_run_metric_is_measured_and_never_acted_upon() -> None:
     seen = looked(
         {"error": reading({"it": (0, 100)}), "slow": reading({"it": (90, 100)})}, HEALTHY, ERROR, dry
     )
-    assert seen.verdict is Verdict.PASS
+    assert verdict_of(seen) is Verdict.PASS
     assert seen.judgements[1].verdict is Verdict.FAIL
 
 
@@ -162,7 +164,7 @@ def test_a_dry_run_metric_is_measured_and_never_acted_upon() -> None:
 def test_a_hard_stop_fails_whatever_the_figures_say(sick: Health) -> None:
     assert len(hard_stops(sick)) == 1
     seen = looked({"error": reading({"it": (0, 500)})}, sick)
-    assert (seen.verdict, seen.reasons) == (Verdict.FAIL, hard_stops(sick))
+    assert (verdict_of(seen), seen.hard_stops) == (Verdict.FAIL, hard_stops(sick))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_a_hard_stop_fails_whatever_the_figures_say(sick: Health) -> None:
 )
 def test_what_is_not_known_of_the_workers_holds_and_does_not_return(dim: Health) -> None:
     seen = looked({"error": reading({"it": (0, 500)})}, dim)
-    assert seen.verdict is Verdict.INCONCLUSIVE
+    assert verdict_of(seen) is Verdict.INCONCLUSIVE
 
 
 def test_at_the_edge_of_a_hard_stop_nothing_stops() -> None:
@@ -201,8 +203,8 @@ def test_a_limit_that_nothing_can_break_is_refused(limit: float) -> None:
 
 def test_every_reason_is_a_sentence_with_its_figures() -> None:
     seen = looked({"error": reading({"it": (50, 100)})})
-    assert seen.reasons == (seen.judgements[0].why,)
-    assert "50 of 100" in seen.reasons[0]
+    assert seen.breaches == (seen.judgements[0].why,)
+    assert "50 of 100" in seen.breaches[0]
 
 
 #: The departments of a healthy rollout: how many of their requests are on the new build in a check, and how many of
@@ -226,7 +228,7 @@ def _returns(chance: random.Random, worse: float) -> int | None:
             {name: Counts(seen[2], seen[3]) for name, seen in totals.items()},
             NOW,
         )
-        if analyse((ERROR,), {"error": found}, HEALTHY, NOW).verdict is Verdict.FAIL:
+        if verdict_of(watch((ERROR,), {"error": found}, HEALTHY, NOW)) is Verdict.FAIL:
             return check
     return None
 
@@ -253,3 +255,36 @@ def test_a_build_that_breaks_every_third_request_returns_soon() -> None:
 def test_the_shipped_metrics_are_named_once() -> None:
     assert len({metric.key for metric in METRICS}) == len(METRICS)
     assert next(metric for metric in METRICS if metric.key == "error").limit == 0.05
+
+
+def test_what_is_not_required_holds_nothing_up_and_leads_back_all_the_same() -> None:
+    seldom = Metric("overturned", "Overturned", 0.05, required=False)
+    good = reading({"it": (0, 100)})
+    assert verdict_of(looked({"error": good}, HEALTHY, ERROR, seldom)) is Verdict.PASS
+    bad = reading({"it": (3, 3)})
+    assert verdict_of(looked({"error": good, "overturned": bad}, HEALTHY, ERROR, seldom)) is Verdict.FAIL
+
+
+def test_what_has_no_workers_of_its_own_needs_no_health() -> None:
+    assert verdict_of(looked({"error": reading({"it": (0, 100)})}, None)) is Verdict.PASS
+
+
+def test_what_a_policy_is_there_to_change_is_acted_upon_only_where_the_plan_sets_a_limit() -> None:
+    plan = one_step(Decimal(50), ("it",))
+    far_more = {"auto_approved": reading({"it": (95, 100)}, {"it": (5, 100)})}
+    for kind, breaches in ((Kind.POLICY, 0), (Kind.FLAG, 0), (Kind.BUILD, 1)):
+        seen = watch(metrics_of(plan, 0, kind), far_more, None, NOW)
+        assert len(seen.breaches) == breaches, kind
+    limited = replace(plan, limits={"auto_approved": Decimal("0.5")})
+    assert watch(metrics_of(limited, 0, Kind.POLICY), far_more, None, NOW).breaches
+
+
+@pytest.mark.parametrize(
+    "health", [HEALTHY, Health(), Health(timedelta(seconds=21), None, 3, kill_switch=True)]
+)
+def test_the_health_that_was_stored_is_read_back(health: Health) -> None:
+    assert read_health(to_figures(looked({}, health))) == health
+
+
+def test_where_no_health_was_stored_nothing_is_known_of_it() -> None:
+    assert read_health({}) == read_health(to_figures(looked({}, None))) == Health()

@@ -72,6 +72,44 @@ def test_person_comes_before_department_before_everyone(values: Values, on: bool
 
 
 @pytest.mark.parametrize(
+    ("values", "value", "source"),
+    [
+        ({}, "strict", Source.ROLLOUT),
+        ({EVERYONE: "lenient"}, "strict", Source.ROLLOUT),
+        ({DEPARTMENT: "lenient", EVERYONE: "lenient"}, "strict", Source.ROLLOUT),
+        ({PERSON: "lenient"}, "lenient", Source.PERSON),
+    ],
+)
+def test_what_a_rollout_gives_comes_behind_a_person_and_before_a_department(
+    values: Values, value: str, source: Source
+) -> None:
+    overrides = {key: Setting(each) for key, each in values.items()}
+    reading = read_flag(
+        REVIEW_STRICTNESS, overrides, ANA, MARKETING, revision=7, age=JUST_NOW, now=NOW, assigned="strict"
+    )
+    assert (reading.value, reading.source) == (value, source)
+
+
+def test_a_persons_setting_that_has_ended_keeps_nothing_from_them() -> None:
+    overrides = {PERSON: Setting("lenient", until=NOW - A_SECOND)}
+    reading = read_flag(
+        REVIEW_STRICTNESS, overrides, ANA, MARKETING, revision=7, age=JUST_NOW, now=NOW, assigned="strict"
+    )
+    assert reading.source is Source.ROLLOUT
+
+
+@pytest.mark.parametrize(
+    ("age", "assigned", "source"),
+    [(FRESH_FOR + A_SECOND, True, Source.STALE), (JUST_NOW, "yes", Source.WRONG_TYPE)],
+)
+def test_a_rollout_lets_nobody_spend_on_stale_or_broken_knowledge(
+    age: timedelta, assigned: Any, source: Source
+) -> None:
+    reading = read_flag(AUTOMATED_REVIEW, {}, ANA, MARKETING, revision=7, age=age, now=NOW, assigned=assigned)
+    assert (reading.value, reading.source) == (False, source)
+
+
+@pytest.mark.parametrize(
     "foreign",
     [
         (Level.PERSON, "somebody-else"),
@@ -198,6 +236,7 @@ def test_two_seconds_are_fresh_and_ten_minutes_are_kept() -> None:
 def test_every_reading_says_why() -> None:
     assert {source: Reading(None, source, 1).reason for source in Source} == {
         Source.PERSON: "set for person",
+        Source.ROLLOUT: "rollout: given to some first",
         Source.DEPARTMENT: "set for department",
         Source.EVERYONE: "set for everyone",
         Source.DEFAULT: "nothing is set, so the default stands",

@@ -12,26 +12,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.errors import BusinessError, InvalidFields
+from rules.errors import BusinessError, InvalidFields, NotAllowed
+from rules.person import Role
 from rules.rollout import (
     ENDED,
     EXPOSED,
-    Command,
+    Act,
     Kind,
     Look,
-    NotNow,
     Plan,
     Progress,
-    PromotesOwnRollout,
-    RolloutHasEnded,
     State,
     Step,
-    changed_by_hand,
     judge,
-    obey,
+    next_act,
     returned,
-    sent_back,
     share_at,
+)
+from rules.rollout_command import (
+    Command,
+    NotNow,
+    PromotesOwnRollout,
+    RolloutHasEnded,
+    changed_by_hand,
+    check_may_steer,
+    commands_for,
+    may_steer,
+    obey,
+    sent_back,
 )
 from rules.rollout_plan import judge_plan, judge_share, read_plan, to_content
 
@@ -58,8 +66,7 @@ def tell(progress: Progress, command: Command, by: UUID = ELENA, started_by: UUI
 
 
 def test_a_rollout_goes_through_its_steps_and_waits_for_another_person() -> None:
-    progress = tell(at(State.DRAFT), Command.START)
-    assert progress.state is State.GATE
+    progress = at(State.GATE)
     states = []
     for minutes in range(5, 60, 5):
         progress = judge(progress, PLAN, good(minutes, gate=True))
@@ -169,7 +176,7 @@ def test_a_share_set_by_hand_is_one_more_step() -> None:
     progress, plan = changed_by_hand(at(State.STEP), PLAN, HALF, "looks fine", NOON)
     assert plan.steps == (TEN_OF_IT, HALF)
     assert share_at(progress, plan) == (HALF.share, HALF.departments)
-    for state in (State.GATE, State.RETURNING, State.DRAFT):
+    for state in (State.GATE, State.RETURNING):
         with pytest.raises(NotNow):
             changed_by_hand(at(state), PLAN, HALF, "", NOON)
 
@@ -191,6 +198,8 @@ _looks = st.builds(
     open_points=st.sampled_from([(), ("few",)]),
     samples=st.integers(0, 10),
     newest_at=st.sampled_from([None, NOON]),
+    waits=st.sampled_from(["", "somebody has to agree"]),
+    conflict=st.sampled_from(["", "another version"]),
 )
 
 
@@ -202,7 +211,7 @@ def test_no_look_ever_promotes_or_raises_by_more_than_one_step(progress: Progres
     assert after.step - progress.step in {0, 1}
     if progress.is_exposed and (look.breaches or look.hard_stops):
         assert after.state is State.RETURNING
-    if progress.state in ENDED or progress.state in {State.DRAFT, State.RETURNING}:
+    if progress.state in ENDED or progress.state is State.RETURNING:
         assert after == progress
 
 
@@ -253,7 +262,46 @@ def test_a_plan_that_makes_no_sense_names_the_field(plan: Plan, field: str) -> N
     assert field in refusal.value.problems
 
 
-def test_a_flag_is_on_for_a_whole_department_or_not_at_all() -> None:
-    with pytest.raises(InvalidFields) as refusal:
-        judge_plan(PLAN, Kind.FLAG, known_departments={"it", "marketing"}, known_metrics=())
-    assert "steps.0.share" in refusal.value.problems
+def test_a_gate_that_waits_for_somebody_is_not_tried() -> None:
+    waiting = judge(at(State.GATE), PLAN, good(waits="Carla has to agree."))
+    assert (waiting.state, waiting.why) == (State.GATE, "Carla has to agree.")
+    assert next_act(waiting, is_carried=False, waits=True) is Act.WATCH
+    assert next_act(waiting, is_carried=False) is Act.GATE
+
+
+@pytest.mark.parametrize("state", sorted(EXPOSED))
+def test_what_can_no_longer_become_the_stable_one_pauses_and_goes_back_when_it_does_harm(
+    state: State,
+) -> None:
+    stopped = judge(at(state), PLAN, good(conflict="Version 8 is in force."))
+    assert (stopped.state, stopped.resumes, stopped.why) == (State.PAUSED, state, "Version 8 is in force.")
+    assert judge(stopped, PLAN, good(breaches=("errors",))).state is State.RETURNING
+
+
+# Who may tell it what
+
+
+@given(_progress, st.sampled_from([ELENA, EMIL]))
+def test_what_is_offered_is_just_what_is_obeyed(progress: Progress, by: UUID) -> None:
+    offered, refusal = commands_for(progress, PLAN, by=by, started_by=ELENA)
+    for command in Command:
+        after, refused = progress, ""
+        try:
+            after = tell(progress, command, by=by)
+        except PromotesOwnRollout as own:
+            refused = own.message
+        except BusinessError:
+            pass
+        assert (command in offered) == ((after.state, after.step) != (progress.state, progress.step))
+        if command is Command.PROMOTE:
+            assert refusal == refused
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("role", Role)
+def test_platform_steers_every_rollout_and_finance_those_of_a_policy(kind: Kind, role: Role) -> None:
+    opened = role is Role.PLATFORM or (role is Role.FINANCE and kind is Kind.POLICY)
+    assert may_steer({role}, kind) == opened
+    if not opened:
+        with pytest.raises(NotAllowed):
+            check_may_steer({role}, kind)

@@ -12,7 +12,7 @@ from activities.outcome import request_of
 from rules.analysis import Health, Verdict
 from rules.evidence import Counts
 from rules.rollout_plan import one_step
-from rules.rollout_watch import watch
+from rules.rollout_watch import metrics_of, watch
 from storage import rollout_figures
 from storage.database import now
 from storage.outcome import FAILED, OK, Outcome, OutcomeRow, write
@@ -80,7 +80,7 @@ def test_three_bad_of_three_lead_back_and_two_of_two_do_not(session: Session) ->
         write(session, [outcome(FAILED) for _ in range(bad)])
         at = now(session)
         readings = rollout_figures.read_figures(session, "b2", at - timedelta(hours=1), None)
-        seen = watch(plan, 0, readings, healthy, at)
+        seen = watch(metrics_of(plan, 0), readings, healthy, at)
         assert bool(seen.breaches) is leads_back
 
 
@@ -88,7 +88,7 @@ def test_fifty_two_good_ones_pass_the_error_rate(session: Session) -> None:
     write(session, [outcome(OK) for _ in range(52)])
     at = now(session)
     readings = rollout_figures.read_figures(session, "b2", at - timedelta(hours=1), None)
-    seen = watch(one_step(rollout_figures.WHOLE, ()), 0, readings, Health(), at)
+    seen = watch(metrics_of(one_step(rollout_figures.WHOLE, ()), 0), readings, Health(), at)
     verdicts = {each.metric.key: each.verdict for each in seen.judgements}
     assert verdicts["error"] is Verdict.PASS
     assert verdicts["not_progressed"] is Verdict.INCONCLUSIVE

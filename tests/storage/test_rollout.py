@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from rules.build_return import NoWayBack
 from rules.errors import NotFound
-from rules.rollout import Command, Kind, Look, PromotesOwnRollout, State, Step, judge
+from rules.rollout import Kind, Look, State, Step, judge
+from rules.rollout_command import Command, PromotesOwnRollout
 from rules.rollout_plan import one_step
 from rules.routing import Rule
 from rules.routing_content import to_content

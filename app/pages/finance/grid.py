@@ -55,8 +55,9 @@ class GridRow:
     """One department in the grid.
 
     Attributes:
-        own: the newest version of its own rules, None where it uses the default.
+        own: the version of its own rules in force, None where it uses the default.
         content: the rules in force for it; None where there are none at all.
+        candidate: the newest version that waits to be tried on some first; None where none does.
     """
 
     department_id: str
@@ -64,6 +65,7 @@ class GridRow:
     own: RuleSetRow | None
     content: Mapping[str, Any] | None
     saved_by: str
+    candidate: RuleSetRow | None = None
     editing: Editing | None = None
 
 
@@ -84,6 +86,7 @@ def grid_rows(editing: Mapping[str, Editing] | None = None) -> list[GridRow]:
     """Every row; those named in `editing` are open for editing."""
     session = database.session()
     newest = {row.department_id: row for row in policy.newest(session)}
+    candidates = {row.department_id: row for row in reversed(policy.candidates(session))}
     writers = people.names(session, [row.created_by for row in newest.values() if row.created_by])
     rows = []
     for department_id, name in names_with_default().items():
@@ -91,7 +94,10 @@ def grid_rows(editing: Mapping[str, Editing] | None = None) -> list[GridRow]:
         used = own or newest.get(DEFAULT)
         saved_by = writers.get(own.created_by, "") if own is not None and own.created_by else ""
         content = used.content if used else None
-        rows.append(GridRow(department_id, name, own, content, saved_by, (editing or {}).get(department_id)))
+        opened = (editing or {}).get(department_id)
+        rows.append(
+            GridRow(department_id, name, own, content, saved_by, candidates.get(department_id), opened)
+        )
     return rows
 
 

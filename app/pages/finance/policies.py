@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app import database
-from app.access import current_person, opens
+from app.access import current_person, may_here, opens
 from app.errors import is_htmx
 from app.pages.finance.grid import (
     Editing,
@@ -25,7 +25,7 @@ from app.pages.finance.grid import (
 )
 from app.pages.finance.policy_form import TypedRules, judge_note, problems_of
 from app.pages.finance.routes import pages
-from app.pages.finance.rule_text import TITLES, cell, differences, entries
+from app.pages.finance.rule_text import TITLES, Difference, cell, differences, entries
 from app.pages.finance.try_out import try_out
 from app.spreadsheet import Cell, csv_download
 from rules.errors import Invalid, InvalidFields, NotFound
@@ -35,7 +35,7 @@ from rules.policy import CATEGORIES
 from storage import department, policy, policy_list
 from storage import person as people
 from storage.audit import Actor
-from storage.policy import RuleSetChanged
+from storage.policy import RuleSetChanged, RuleSetRow
 
 
 @pages.get("/policy")
@@ -112,10 +112,10 @@ def policies_check(department_id: str, field: str) -> ResponseReturnValue:
 @pages.post("/policy/<department_id>")
 @opens(Act.WRITE_POLICY)
 def policies_save(department_id: str) -> ResponseReturnValue:
-    """Save a row as the next version, in force from this moment on."""
+    """Save a row as the next version: in force from this moment on, or a candidate to try on some first."""
     name = name_of(department_id)
     typed, replaces = _typed(), _replaces_version()
-    editing = Editing(typed, replaces)
+    editing, as_candidate = Editing(typed, replaces), request.form.get("as") == "candidate"
     try:
         note = judge_note(typed.note)
         _refuse_unchanged(department_id, typed, replaces)
@@ -126,6 +126,7 @@ def policies_save(department_id: str) -> ResponseReturnValue:
             Actor.person(current_person().id),
             replaces_version=replaces,
             note=note,
+            as_candidate=as_candidate,
         )
     except InvalidFields as refusal:
         return _row(department_id, replace(editing, problems=refusal.problems), 422)
@@ -137,13 +138,20 @@ def policies_save(department_id: str) -> ResponseReturnValue:
         clash = conflict(department_id, typed, replaces)
         return _row(department_id, replace(editing, conflict=clash), 409)
     database.commit()
-    flash(
-        _("%(name)s: version %(version)s is in force from now on.", name=name, version=saved.version),
-        "success",
-    )
+    going_to = url_for("finance.policies")
+    if as_candidate:
+        said = _(
+            "%(name)s: version %(version)s is saved and in force for nobody yet.",
+            name=name,
+            version=saved.version,
+        )
+        going_to = url_for("finance.rule_set_version", rule_set_id=saved.id)
+    else:
+        said = _("%(name)s: version %(version)s is in force from now on.", name=name, version=saved.version)
+    flash(said, "success")
     if is_htmx():
-        return make_response("", 200, {"HX-Redirect": url_for("finance.policies")})
-    return redirect(url_for("finance.policies"), 303)
+        return make_response("", 200, {"HX-Redirect": going_to})
+    return redirect(going_to, 303)
 
 
 def _typed() -> TypedRules:
@@ -170,15 +178,13 @@ def policies_versions(department_id: str) -> ResponseReturnValue:
     """Every version of a department's rules, the newest first, each with what it changed."""
     name, session = name_of(department_id), database.session()
     versions = policy.versions(session, department_id)
-    names = department.names(session)
+    standing = policy.in_force(session, department_id)
     return render_template(
         "finance/versions.html",
         name=name,
         department_id=department_id,
-        versions=[
-            (row, differences(older.content, row.content, names) if older else None)
-            for row, older in zip(versions, [*versions[1:], None], strict=True)
-        ],
+        in_force_id=standing.id if standing is not None else None,
+        versions=[(row, _what_it_changed(row)) for row in versions],
         writers=people.names(session, [row.created_by for row in versions if row.created_by]),
     )
 
@@ -191,6 +197,7 @@ def rule_set_version(rule_set_id: UUID) -> ResponseReturnValue:
     row = policy.by_id(session, rule_set_id)
     older = policy_list.version(session, row.department_id, row.version - 1)
     newer = policy_list.version(session, row.department_id, row.version + 1)
+    standing = policy.in_force(session, row.department_id)
     names = names_with_default()
     used, approved = policy_list.count_reviews(session, row.id)
     return render_template(
@@ -199,12 +206,21 @@ def rule_set_version(rule_set_id: UUID) -> ResponseReturnValue:
         name=names.get(row.department_id, row.department_id),
         older=older,
         newer=newer,
-        changes=differences(older.content, row.content, names) if older else None,
+        changes=_what_it_changed(row),
+        is_in_force=standing is not None and standing.id == row.id,
+        can_be_tried=any(one.id == row.id for one in policy.candidates(session)),
+        may_begin=may_here(Act.STEER_ROLLOUT),
         writer=people.names(session, [row.created_by]).get(row.created_by) if row.created_by else None,
         used=used,
         approved=approved,
         **_shared(),
     )
+
+
+def _what_it_changed(row: RuleSetRow) -> Sequence[Difference] | None:
+    """Against what was in force when it was saved; None for the first version."""
+    before = policy_list.replaced_by(database.session(), row)
+    return differences(before.content, row.content, names_with_default()) if before is not None else None
 
 
 @pages.get("/policy.csv")

@@ -19,7 +19,6 @@ from app.limits import by_person, limiter
 from app.pages.rollout import traffic_view
 from app.pages.rollout.builds import FRESH_SECONDS
 from app.pages.rollout.dashboard_view import (
-    EVIDENCE,
     build_lines,
     standing,
     steps_of,
@@ -27,25 +26,24 @@ from app.pages.rollout.dashboard_view import (
 )
 from app.pages.rollout.guard_view import guards_of
 from app.pages.rollout.names import Names
-from app.pages.rollout.rollout_form import LIMITED, blank, plan_of, typed_of
 from app.pages.rollout.routes import pages
 from rules.errors import BusinessError, Invalid, InvalidFields
+from rules.evidence import FIRES_AT
 from rules.person import Act
-from rules.rollout import Command
+from rules.rollout import Kind
+from rules.rollout_command import Command, check_may_steer
 from rules.text import judge_why
 from storage import build, build_return, rollout, rollout_traffic, routing
 from storage.audit import Actor
 from storage.build import BuildRouteRow, BuildRow
 from storage.database import now
 from storage.rollout import RolloutRow
-from storage.rollout_begin import begin_or_change
 
 COMMANDS: Final = "30 per minute"
 #: Rollouts and ways back in the history; older ones stand in the audit trail.
 HISTORY: Final = 10
 #: How long a way back stays at the top of the page.
 FRESH_RETURN: Final = timedelta(hours=1)
-_TELLABLE: Final = (Command.PAUSE, Command.RESUME, Command.PROMOTE, Command.ABORT)
 
 
 @pages.app_template_filter("clock")
@@ -76,7 +74,8 @@ def _facts() -> dict[str, Any]:
     """What both the page and its live part show."""
     session, names = database.session(), Names()
     at, route, state = now(session), build.route(session), routing.state(session)
-    running, window = rollout.open_in(session, "build"), traffic_view.Window.of(_hours(), at)
+    open_ones, window = rollout.open_rollouts(session), traffic_view.Window.of(_hours(), at)
+    running = next((row for row in open_ones if row.kind == Kind.BUILD), None)
     rows = build.all_builds(session)
     seen = rollout_traffic.by_department(session, window.since)
     met = {build_id for went in seen.values() for build_id in went}
@@ -85,7 +84,6 @@ def _facts() -> dict[str, Any]:
     told = traffic_view.changes(window)
     since = running.exposed_at if running is not None and running.exposed_at else window.since
     ways_back = [way_back(row) for row in build_return.newest(session, HISTORY)]
-    may_write = may_here(Act.WRITE_ROUTING)
     return {
         "at": at,
         "window": window,
@@ -95,8 +93,11 @@ def _facts() -> dict[str, Any]:
         "state": state,
         "lanes": traffic_view.lanes(route, seen, tone_of),
         "tone_of": tone_of,
-        "running": standing(running, names.departments, current_person().id, state.frozen, at) if running else None,
-        "others": [row for row in rollout.open_rollouts(session) if row.kind != "build"],
+        "new_build": running.target if running else None,
+        "running": [
+            standing(row, names.departments, current_person(), state.frozen, at)
+            for row in sorted(open_ones, key=lambda one: one.kind != Kind.BUILD)
+        ],
         "builds": build_lines(rows, route, running, sorted(met, key=lambda one: tone_of[one]), since),
         "since": since,
         "told": told,
@@ -109,8 +110,9 @@ def _facts() -> dict[str, Any]:
         "fresh_return": next((one for one in ways_back if one.is_open or at - one.row.asked_at < FRESH_RETURN), None),
         "history": rollout.newest(session, HISTORY),
         "names": names,
-        "may_write": may_write,
-        "evidence": EVIDENCE,
+        "may_write": may_here(Act.WRITE_ROUTING),
+        "may_steer": may_here(Act.STEER_ROLLOUT),
+        "evidence": FIRES_AT,
     }  # fmt: skip
 
 
@@ -150,25 +152,26 @@ def dashboard_one(rollout_id: UUID) -> ResponseReturnValue:
         moves=list(reversed(rollout.events(session, rollout_id))),
         way_back=way_back(returned) if returned is not None else None,
         names=names,
-        evidence=EVIDENCE,
+        evidence=FIRES_AT,
     )
 
 
 @pages.post("/rollouts/<uuid:rollout_id>", endpoint="dashboard_tell")
-@opens(Act.WRITE_ROUTING)
+@opens(Act.STEER_ROLLOUT)
 @limiter.limit(COMMANDS, key_func=by_person)
 def dashboard_tell(rollout_id: UUID) -> ResponseReturnValue:
     """Pause, resume, promote or abort; who began it does not promote it."""
     typed = request.form.get("command", "")
-    if typed not in {each.value for each in _TELLABLE}:
+    if typed not in set(Command):
         raise Invalid(_("Please choose what to do."), "command")
+    check_may_steer(current_person().roles, Kind(rollout.by_id(database.session(), rollout_id).kind))
     try:
         rollout.command(
             database.session(), rollout_id, Command(typed), current_person().id,
             judge_why(request.form.get("why", "")), _revision(request.form.get("revision", "")),
         )  # fmt: skip
     except BusinessError as refusal:
-        return _refused(refusal)
+        return _refused(refusal, f"why-{rollout_id}")
     database.commit()
     flash(_("It is written down; the rollout follows within seconds."), "success")
     return redirect(url_for("rollout.dashboard"), 303)
@@ -201,7 +204,7 @@ def _revision(typed: str) -> int | None:
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else None
 
 
-def _refused(refusal: BusinessError, field: str = "why") -> ResponseReturnValue:
+def _refused(refusal: BusinessError, field: str) -> ResponseReturnValue:
     if wants_json() or is_htmx():
         raise refusal
     database.session().rollback()
@@ -209,49 +212,3 @@ def _refused(refusal: BusinessError, field: str = "why") -> ResponseReturnValue:
         problems = {field: next(iter(refusal.problems.values()))}
         return make_response(_page(problems=problems), refusal.status)
     return make_response(_page(refusal.message), refusal.status)
-
-
-@pages.get("/rollout/new", endpoint="dashboard_new")
-@opens(Act.WRITE_ROUTING)
-def dashboard_new() -> ResponseReturnValue:
-    """The form that begins a rollout, with the usual plan."""
-    return _form(blank(request.args.get("build", "")[:63]), {})
-
-
-@pages.post("/rollout", endpoint="dashboard_begin")
-@opens(Act.WRITE_ROUTING)
-@limiter.limit(COMMANDS, key_func=by_person)
-def dashboard_begin() -> ResponseReturnValue:
-    """Begin a rollout; its gate comes next. Where the build is being rolled out, its first step is the share from now on."""
-    typed = typed_of(request.form)
-    try:
-        plan, why = plan_of(typed), judge_why(typed["why"])
-        _row, is_new = begin_or_change(database.session(), typed["build"], plan, current_person().id, why)
-    except BusinessError as refusal:
-        if wants_json() or is_htmx():
-            raise
-        database.session().rollback()
-        problems = refusal.problems if isinstance(refusal, InvalidFields) else {"build": refusal.message}
-        return make_response(_form(typed, problems), refusal.status)
-    database.commit()
-    if is_new:
-        flash(_("The rollout of %(build)s has begun: its gate runs first.", build=typed["build"]), "success")
-    else:
-        flash(_("The share is set; the rollout goes on from there."), "success")
-    return redirect(url_for("rollout.dashboard"), 303)
-
-
-def _form(typed: dict[str, Any], problems: dict[str, str]) -> str:
-    session = database.session()
-    route, live = build.route(session), build.live_builds(session)
-    offered = [row.build_id for row in build.all_builds(session) if row.build_id in live]
-    running = rollout.open_in(session, "build")
-    return render_template(
-        "rollout/rollout_new.html",
-        typed=typed,
-        problems=problems,
-        builds=[one for one in offered if route is None or one != route.current],
-        running=running,
-        departments=Names().departments,
-        limited=LIMITED,
-    )

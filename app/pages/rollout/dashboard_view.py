@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app import database
 from app.pages.rollout.guard_view import Guard, Stop, guards_of, span, stops_of
-from rules.analysis import Reading
-from rules.evidence import FIRES_AT, Counts, bounds
-from rules.rollout import ENDED, Command, State, share_at
+from rules.evidence import Counts, bounds
+from rules.person import Person
+from rules.rollout import Kind, State, share_at
+from rules.rollout_command import Command, commands_for, may_steer
 from storage import build_return, rollout_figures
 from storage.build import BuildRouteRow, BuildRow
 from storage.build_return import BuildReturnRow
@@ -25,7 +26,14 @@ from storage.rollout import RolloutRow
 LOOKED_SECONDS: Final = 45
 #: Beside the new build so many others are counted.
 MOST_BUILDS: Final = 4
-_METRICS: Final = ("error", "not_progressed", "slow", "auto_approved")
+_METRICS: Final = ("error", "not_progressed", "slow", "auto_approved", "overturned")
+#: What is tried before anybody gets it.
+_GATES: Final[Mapping[Kind, Any]] = {
+    Kind.BUILD: _l("replay, one run"),
+    Kind.POLICY: _l("tried on past reviews"),
+    Kind.FLAG: _l("a second person, where more may be spent"),
+    Kind.PROCESS: _l("checked"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,16 +81,19 @@ class Standing:
     """The running rollout as its card shows it.
 
     Attributes:
-        commands: what whoever looks may tell it now, each with its word.
+        mark: what tells its parts from those of the others on the page; empty for a build.
+        commands: what whoever looks may tell it now, each with its word, if `may_steer`.
         refusal: why they may not promote; empty where they may, or nobody can.
     """
 
     row: RolloutRow
+    mark: str
     steps: Sequence[Mapping[str, Any]]
     guards: Sequence[Guard]
     stops: Sequence[Stop]
     commands: Mapping[str, str]
     refusal: str
+    may_steer: bool
     is_stale: bool
 
 
@@ -105,52 +116,45 @@ class WayBack:
         return str(self.row.report.get("stable") or self.row.stable or "")
 
 
-def standing(row: RolloutRow, names: Mapping[str, str], me: UUID, frozen: bool, at: datetime) -> Standing:
-    """The running rollout for somebody who looks at it."""
-    commands = _commands(row)
-    refusal = ""
-    if Command.PROMOTE in commands and row.created_by == me:
-        refusal = str(_("You started this rollout, so another person has to promote it."))
-        del commands[Command.PROMOTE]
+def standing(
+    row: RolloutRow, names: Mapping[str, str], reader: Person, frozen: bool, at: datetime
+) -> Standing:
+    """A running rollout for somebody who looks at it."""
+    told, refusal = commands_for(row.progress, row.as_plan, by=reader.id, started_by=row.created_by)
     looked = row.checked_at or row.created_at
+    has_stops = row.progress.is_exposed and row.kind == Kind.BUILD
     return Standing(
         row,
+        f"-{row.kind}-{row.target}" if row.kind != Kind.BUILD else "",
         steps_of(row, names),
         guards_of(row),
-        stops_of(row.figures.get("health", {}), frozen=frozen) if row.progress.is_exposed else (),
-        commands,
+        stops_of(row.figures.get("health") or {}, frozen=frozen) if has_stops else (),
+        {command.value: _word(command, row) for command in told},
         refusal,
+        may_steer(reader.roles, Kind(row.kind)),
         (at - looked).total_seconds() > LOOKED_SECONDS,
     )
 
 
-def _commands(row: RolloutRow) -> dict[str, str]:
+def _word(command: Command, row: RolloutRow) -> str:
+    """What a button says."""
     progress, plan = row.progress, row.as_plan
-    found: dict[str, str] = {}
-    if progress.state in ENDED or progress.state is State.RETURNING:
-        return found
-    if progress.is_exposed:
-        at_bake = (progress.resumes if progress.state is State.PAUSED else progress.state) is State.BAKE
-        if at_bake:
-            found[Command.PROMOTE] = str(_("Promote: everybody gets it"))
-        elif progress.step + 1 < len(plan.steps):
-            share = _share(plan.steps[progress.step + 1].share)
-            found[Command.PROMOTE] = str(_("Promote to %(share)s", share=share))
-        else:
-            found[Command.PROMOTE] = str(_("Promote to the bake"))
-    if progress.state is State.PAUSED:
-        found[Command.RESUME] = str(_("Resume"))
-    else:
-        found[Command.PAUSE] = str(_("Pause"))
-    found[Command.ABORT] = str(_("Abort"))
-    return found
+    if command is not Command.PROMOTE:
+        return str(
+            {Command.PAUSE: _("Pause"), Command.RESUME: _("Resume"), Command.ABORT: _("Abort")}[command]
+        )
+    if (progress.resumes if progress.state is State.PAUSED else progress.state) is State.BAKE:
+        return str(_("Promote: everybody gets it"))
+    if progress.step + 1 < len(plan.steps):
+        return str(_("Promote to %(share)s", share=_share(plan.steps[progress.step + 1].share)))
+    return str(_("Promote to the bake"))
 
 
 def steps_of(row: RolloutRow, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """The way of a rollout for `ui.stepper`: gate, steps, the bake, the end."""
     plan, progress = row.as_plan, row.progress
     place = _place(row)
-    found: list[dict[str, Any]] = [{"name": str(_("Gate")), "note": _("replay, one run")}]
+    found: list[dict[str, Any]] = [{"name": str(_("Gate")), "note": _GATES[Kind(row.kind)]}]
     for step in plan.steps:
         whom = ", ".join(names.get(one, one) for one in step.departments) or str(_("everybody"))
         note = str(_("%(time)s, %(count)s requests", time=span(step.min_seconds), count=step.min_samples)) + (
@@ -160,7 +164,8 @@ def steps_of(row: RolloutRow, names: Mapping[str, str]) -> list[dict[str, Any]]:
             {"name": str(_("%(share)s of %(whom)s", share=_share(step.share), whom=whom)), "note": note}
         )
     found.append({"name": str(_("Bake")), "note": span(plan.bake_seconds)})
-    found.append({"name": str(_("Current")), "note": _("everybody has it")})
+    last = _("Current") if row.kind == Kind.BUILD else _("In force")
+    found.append({"name": str(last), "note": _("everybody has it")})
     stopped = progress.state in {State.RETURNING, State.RETURNED, State.ABORTED}
     for number, one in enumerate(found):
         one["state"] = "done" if number < place else "ahead"
@@ -195,29 +200,23 @@ def build_lines(
     known, current = {row.build_id: row for row in rows}, route.current if route else None
     target = running.target if running is not None else None
     wanted = [one for one in dict.fromkeys((target, current, *seen)) if one][:MOST_BUILDS]
-    lines = []
-    for build_id in wanted:
-        is_new = build_id == target
-        native = None
-        if running is not None and running.as_plan.native and is_new:
-            native = share_at(running.progress, running.as_plan)[0]
-        readings = rollout_figures.read_figures(database.session(), build_id, since, native)
-        figures = {
-            key: _figure(readings[key], both=_counts_all(key, build_id, current, wanted)) for key in _METRICS
-        }
-        lines.append(BuildLine(build_id, known.get(build_id), build_id == current, is_new, figures))
-    return lines
+    native = None
+    if running is not None and running.as_plan.native:
+        native = share_at(running.progress, running.as_plan)[0]
+    tally = rollout_figures.by_build(database.session(), since, target, native, current)
+    return [
+        BuildLine(
+            build_id,
+            known.get(build_id),
+            build_id == current,
+            build_id == target,
+            {key: _figure(tally.of(key, build_id)) for key in _METRICS},
+        )
+        for build_id in wanted
+    ]
 
 
-def _counts_all(key: str, build_id: str, current: str | None, wanted: Sequence[str]) -> bool:
-    """A request without a route of its own is the current build's; where that is alone, so are all."""
-    return key == "not_progressed" and build_id == current and len(wanted) == 1
-
-
-def _figure(reading: Reading, *, both: bool) -> Figure:
-    counts = Counts.sum(reading.canary.values())
-    if both:
-        counts = Counts.sum([counts, *reading.control.values()])
+def _figure(counts: Counts) -> Figure:
     return Figure(counts.bad, counts.total)
 
 
@@ -228,6 +227,3 @@ def way_back(row: BuildReturnRow) -> WayBack:
 
 def _after(row: BuildReturnRow, at: datetime | None) -> float | None:
     return None if at is None else (at - row.asked_at).total_seconds()
-
-
-EVIDENCE: Final = FIRES_AT

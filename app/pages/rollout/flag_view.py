@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 from flask_babel import gettext as _
 
@@ -14,7 +15,7 @@ from app.pages.rollout.names import Names
 from rules.flag import FLAGS, Flag, Level, Reading, Setting, Value
 from rules.flag_change import is_unused
 from rules.flag_roll import RollCall, call_roll
-from storage import department, flag, flag_proposal, flag_use
+from storage import department, flag, flag_proposal, flag_use, rollout
 from storage import person as people
 from storage.database import now
 from storage.flag import FlagChangeRow, FlagProposalRow
@@ -187,12 +188,26 @@ def proposals_of(one: Flag) -> list[Proposal]:
     session = database.session()
     overrides, names, found = flag.read_truth(session).of(one), Names(), []
     for row in flag_proposal.open_ones(session, one):
-        standing = overrides.get((Level(row.level), row.subject))
-        target = _target(names, Level(row.level), row.subject)
+        if row.level == flag_proposal.FOR_ROLLOUT:
+            target, standing = _some_first(UUID(row.subject)), None
+        else:
+            standing = overrides.get((Level(row.level), row.subject))
+            target = _target(names, Level(row.level), row.subject)
         found.append(
             Proposal(row, target, standing.value if standing else None, names.changer(row.proposed_by))
         )
     return found
+
+
+def _some_first(rollout_id: UUID) -> Target:
+    """Whom a rollout would reach, as its steps say."""
+    names = department.names(database.session())
+    steps = [
+        f"{step.share.normalize():f} % "
+        + (", ".join(names.get(each, each) for each in step.departments) or str(_("of everyone")))
+        for step in rollout.by_id(database.session(), rollout_id).as_plan.steps
+    ]
+    return Target(Level.EVERYONE, "", str(_("a rollout: %(steps)s", steps="; ".join(steps))))
 
 
 def look_up(one: Flag, mail: str) -> Found:

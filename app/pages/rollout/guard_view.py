@@ -10,6 +10,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from rules.analysis import LONGEST_WITHOUT_POLLER, OLDEST_IN_BACKLOG, Verdict
+from rules.rollout import Kind
 from rules.rollout_watch import metrics_of
 from storage.rollout import RolloutRow
 
@@ -64,7 +65,7 @@ class Stop:
 def guards_of(row: RolloutRow) -> list[Guard]:
     """The metrics as they were judged last; before the first case with their limits alone."""
     step = min(row.step, len(row.plan["steps"]) - 1)
-    limits = {metric.title: metric.limit for metric in metrics_of(row.as_plan, step)}
+    limits = {metric.title: metric.limit for metric in metrics_of(row.as_plan, step, Kind(row.kind))}
     seen = {each["title"]: each for each in row.figures.get("metrics", ())}
     return [_guard(title, seen.get(title, {}), limit) for title, limit in limits.items()]
 
@@ -114,7 +115,7 @@ def stops_of(health: Mapping[str, Any], *, frozen: bool) -> list[Stop]:
     return [
         _timed(_("No live worker for"), without, LONGEST_WITHOUT_POLLER),
         _timed(_("Oldest task waits"), oldest, OLDEST_IN_BACKLOG),
-        Stop(str(_("Histories it cannot replay")), _unknown(errors), "1", _tone(errors, 1)),
+        Stop(str(_("Histories it cannot replay")), _unknown(errors), "1", _tone(errors, 0)),
         Stop(str(_("Kill switch (routing frozen)")), str(_("on") if frozen else _("off")), str(_("on")),
              "no" if frozen else "ok"),
     ]  # fmt: skip
@@ -132,7 +133,7 @@ def _unknown(value: int | None) -> str:
 def _tone(value: float | None, limit: float) -> str:
     if value is None:
         return "wait"
-    return "no" if value >= limit else "wait" if value >= limit / 2 else "ok"
+    return "no" if value > limit else "wait" if value > limit / 2 else "ok"
 
 
 def span(seconds: float) -> str:

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from rules.analysis import METRICS
 from rules.errors import InvalidFields
-from rules.rollout import Plan, Step
+from rules.rollout import Kind, Plan, Step
 from rules.rollout_plan import judge_share
 
 #: So many steps fit on the form; a longer plan goes through the API.
@@ -19,18 +19,31 @@ STEPS: Final = 5
 _USUAL: Final = (("10", "5", "52"), ("50", "5", "52"), ("100", "10", "52"))
 LIMITED: Final = tuple(metric for metric in METRICS if metric.limit is not None)
 _LONGEST: Final = 9
+#: What the form can begin; a deployed process has a page of its own.
+BEGUN_HERE: Final = (Kind.BUILD, Kind.POLICY, Kind.FLAG)
+LONGEST_TYPED: Final = 1_000
 
 Typed = dict[str, Any]
 
 
-def blank(build_id: str) -> Typed:
+def blank(kind: Kind) -> Typed:
     """The form with the usual plan."""
     steps = [
         {"share": share, "minutes": minutes, "samples": samples, "departments": [], "manual": ""}
         for share, minutes, samples in _USUAL
     ]
     return _filled(
-        {"build": build_id, "steps": steps, "mode": "selective", "bake": "10", "why": "", "limits": {}}
+        {
+            "kind": kind.value,
+            "build": "",
+            "candidate": "",
+            "flag": "",
+            "steps": steps,
+            "mode": "selective",
+            "bake": "10",
+            "why": "",
+            "limits": {},
+        }
     )
 
 
@@ -50,7 +63,10 @@ def typed_of(form: MultiDict[str, str]) -> Typed:
         for n in range(STEPS)
         if form.get(f"share-{n}", "").strip()
     ]  # fmt: skip
-    words = {name: form.get(name, "").strip() for name in ("build", "mode", "bake", "why")}
+    names = ("kind", "build", "candidate", "flag", "mode", "bake", "why")
+    words = {name: form.get(name, "").strip()[:LONGEST_TYPED] for name in names}
+    words["kind"] = words["kind"] if words["kind"] in BEGUN_HERE else Kind.BUILD.value
+    words["mode"] = words["mode"] if words["kind"] == Kind.BUILD else "selective"
     limits = {metric.key: form.get(f"limit-{metric.key}", "").strip()[:_LONGEST] for metric in LIMITED}
     return _filled({**words, "build": words["build"][:63], "steps": steps, "limits": limits})
 

@@ -1,0 +1,95 @@
+"""What a rollout gives to some: the form it is stored in, by kind, and what people call it. Knows no store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from rules.flag import Value
+from rules.rollout import Kind
+
+
+@dataclass(frozen=True)
+class PolicyTarget:
+    """A candidate of a department's rules.
+
+    Attributes:
+        rule_set_id: of the candidate.
+        version: its number.
+        department: the department's name.
+        replaces_id: the rule set that was in force when the candidate was saved; empty where none was.
+    """
+
+    rule_set_id: str
+    version: int
+    department: str
+    replaces_id: str
+
+    @property
+    def id(self) -> UUID:
+        """The candidate's id."""
+        return UUID(self.rule_set_id)
+
+    def to_content(self) -> dict[str, Any]:
+        """The JSON form in which it is stored with the rollout."""
+        return asdict(self)
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> PolicyTarget:
+        """What `to_content` wrote."""
+        return cls(**content)
+
+
+@dataclass(frozen=True)
+class FlagTarget:
+    """One value of a flag.
+
+    Attributes:
+        revision: of the flag store when the rollout began; a later change of the flag by hand ends its say.
+        proposal_id: what a second person has to agree to before anybody is exposed; empty where nobody has to.
+    """
+
+    value: Value
+    revision: int
+    proposal_id: str = ""
+
+    def to_content(self) -> dict[str, Any]:
+        """The JSON form in which it is stored with the rollout."""
+        return asdict(self)
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> FlagTarget:
+        """What `to_content` wrote."""
+        return cls(**content)
+
+
+def lane_of(kind: Kind, target: str) -> str:
+    """Of the rollouts of one lane only one is open at a time: one build, one policy a department, one value a flag."""
+    return kind.value if kind is Kind.BUILD else f"{kind}:{target}"
+
+
+def label(kind: Kind, target: str, content: Mapping[str, Any]) -> str:
+    """What people call it.
+
+    Args:
+        target: the build id, the id of the policy's department, or the key of the flag.
+        content: what is stored with the rollout; empty for a build.
+    """
+    match kind:
+        case Kind.POLICY:
+            policy = PolicyTarget.from_content(content)
+            return f"Policy of {policy.department}, version {policy.version}"
+        case Kind.FLAG:
+            return f"Flag {target} = {say_value(FlagTarget.from_content(content).value)}"
+        case Kind.BUILD | Kind.PROCESS:
+            return f"{kind.capitalize()} {target}"
+
+
+def say_value(value: Value) -> str:
+    """A flag's value as people read it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value if isinstance(value, str) else json.dumps(value)

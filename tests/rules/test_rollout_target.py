@@ -1,0 +1,33 @@
+"""What a rollout gives to some: what people call it, and that there is one at a time of each thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.flag import Value
+from rules.rollout import Kind
+from rules.rollout_target import FlagTarget, PolicyTarget, label, lane_of
+
+POLICY = PolicyTarget("0198a5a0-0000-7000-8000-000000000001", 7, "IT", "")
+
+
+def test_each_kind_is_called_what_people_call_it() -> None:
+    assert label(Kind.BUILD, "two", {}) == "Build two"
+    assert label(Kind.POLICY, "it", POLICY.to_content()) == "Policy of IT, version 7"
+    assert label(Kind.PROCESS, "laptops", {}) == "Process laptops"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("lenient", "lenient"), (True, "on"), (False, "off"), (0.5, "0.5"), (["a", 1], '["a", 1]')],
+)
+def test_a_flags_value_is_called_as_people_read_it(value: Value, said: str) -> None:
+    content = FlagTarget(value, 3).to_content()
+    assert label(Kind.FLAG, "some-flag", content) == f"Flag some-flag = {said}"
+    assert FlagTarget.from_content(content) == FlagTarget(value, 3)
+
+
+def test_one_build_one_policy_a_department_and_one_value_a_flag_are_rolled_out_at_a_time() -> None:
+    assert lane_of(Kind.BUILD, "two") == lane_of(Kind.BUILD, "three")
+    assert lane_of(Kind.POLICY, "it") != lane_of(Kind.POLICY, "marketing")
+    assert len({lane_of(kind, "x") for kind in Kind}) == len(Kind)
