@@ -18,13 +18,12 @@ from rules.rollout import State
 from storage import build, build_return
 from storage.audit import Actor
 from storage.build_return import BuildReturnRow
-from storage.request import RequestRow
 from tests.builds.test_rollout import begin, open_two, until, until_carried
 from tests.builds.yard import Yard
 from tests.processes import ROOT
 
-#: So many requests are on their way while the build is taken back.
-LOAD = 60
+#: So many requests are on their way while the build is taken back: for people, and in the middle of a step.
+WAITING, IN_STEPS = 160, 40
 
 
 def go_back(yard: Yard, *, freeze_only: bool = False) -> BuildReturnRow:
@@ -51,24 +50,43 @@ def starts_on_two_after(yard: Yard, at: datetime) -> list[str]:
         return list(session.scalars(query, {"at": at}))
 
 
-def test_a_return_under_load_loses_nothing_and_sends_nothing_new_there(yard: Yard) -> None:
+def last_start_on_two(yard: Yard) -> datetime:
+    """When the newest request that ever ran on `two` was started, as the server lists it."""
+
+    async def starts() -> list[datetime]:
+        used = "WorkflowType = 'PurchaseApproval' AND TemporalUsedWorkerDeploymentVersions = 'approvals:two'"
+        return [each.start_time async for each in yard.client.list_workflows(used)]
+
+    return max(yard.run(starts()))
+
+
+def test_a_return_while_200_requests_run_loses_nothing_and_sends_nothing_new_there(yard: Yard) -> None:
     open_two(yard)
     row = begin(yard)
     until_carried(yard, row)
-    requests: list[RequestRow] = [yard.submit() for _ in range(LOAD // 2)]
-    waiting = yard.submit(dear=True)
-    yard.await_status(waiting, Status.AWAITING_DECISION)
+    dear, cheap = yard.desk.article(dearer_than=500, cheaper_than=2500), yard.desk.article()
+    waiting = [yard.desk.submit(dear) for _ in range(WAITING)]
+    for each in waiting:
+        yard.await_status(each, Status.AWAITING_DECISION)
+    in_steps = [yard.desk.submit(cheap) for _ in range(IN_STEPS // 2)]
     asked = go_back(yard)
-    requests += [yard.submit() for _ in range(LOAD // 2)]
+    in_steps += [yard.desk.submit(cheap) for _ in range(IN_STEPS // 2)]
     done = until_done(yard, asked, build_return.DONE)
     assert done.why == ""
     assert done.report["stable"] == "one"
     assert done.report["late_queues"] == []
     assert done.routed_at is not None
-    yard.desk.answer(waiting, "approve")
-    ends = Counter(yard.await_status(each, *ENDED).status for each in [*requests, waiting])
-    assert ends == {Status.COMPLETED: LOAD + 1}
-    assert [len(yard.desk.ledger(each)) for each in requests] == [1] * LOAD
+    assert datetime.fromisoformat(done.report["last_start_at"]) == last_start_on_two(yard)
+    assert isinstance(done.report["last_start_ms"], int)
+    for each in waiting:
+        yard.desk.answer(each, "approve")
+    everything = [*waiting, *in_steps]
+    ends = Counter(yard.await_status(each, *ENDED).status for each in everything)
+    assert ends == {Status.COMPLETED: WAITING + IN_STEPS}
+    ordered = Counter(str(entry["external_id"]) for entry in yard.desk.ledger())
+    assert len(ordered) == len(everything)
+    assert set(ordered.values()) == {1}
+    assert all(any(each.id.hex in key for key in ordered) for each in everything)
     assert starts_on_two_after(yard, done.asked_at) == []
     until(yard, row, State.RETURNED)
 

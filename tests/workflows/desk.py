@@ -185,10 +185,10 @@ class Desk:
         """Change what an article costs at the vendor."""
         self._sandbox("POST", "prices", {"asin": article.asin, "unit_price": str(unit_price)})
 
-    def ledger(self, row: RequestRow) -> list[dict[str, Any]]:
-        """The vendor's own record of orders for a request."""
-        entries = self._sandbox("GET", "ledger")["orders"]
-        return [entry for entry in entries if row.id.hex in str(entry["external_id"])]
+    def ledger(self, row: RequestRow | None = None) -> list[dict[str, Any]]:
+        """The vendor's own record of orders, for one request or for all."""
+        entries: list[dict[str, Any]] = self._sandbox("GET", "ledger")["orders"]
+        return [entry for entry in entries if row is None or row.id.hex in str(entry["external_id"])]
 
     def _sandbox(self, method: str, path: str, body: Any = None) -> Any:
         answer = http.request(
