@@ -42,6 +42,7 @@ class Plan:
         nodes, edge_ids: by number.
         leaving: for each node its edges, rework among them, in order.
         entering: for each node its edges without rework.
+        order: all nodes so that each stands behind all that lead to it.
         back: for each node those of its edges that are rework.
         detached: for each node whether only detached branches lead to it.
         loops: rework edge -> its loop.
@@ -59,6 +60,7 @@ class Plan:
     starts: tuple[int, ...]
     leaving: tuple[tuple[int, ...], ...]
     entering: tuple[tuple[int, ...], ...]
+    order: tuple[int, ...]
     back: tuple[tuple[int, ...], ...]
     detached: tuple[bool, ...]
     loops: dict[int, Loop]
@@ -118,6 +120,7 @@ def make_plan(process: Process) -> Plan:
         starts=tuple(starts),
         leaving=tuple(map(tuple, leaving)),
         entering=tuple(map(tuple, entering)),
+        order=order,
         back=tuple(tuple(edge for edge in edges if edge in rework) for edges in leaving),
         detached=detached,
         loops=_loops(process, sources, targets, (before, after, leaving), order, detached),

@@ -30,9 +30,10 @@ def random_graph(chance: random.Random, most: int, loops: bool = False) -> Graph
         for _ in range(chance.choice((1, 1, 2, 3)) if target else 1):
             edge = _edge(chance, target)
             edges[edge.id] = edge
-    nodes = [_node(chance, number, list(edges.values()), loops) for number in range(count)]
+    outcomes = [[chance.choice(_OUTCOMES) for _ in range(4)] for _ in range(count)]
+    nodes = [_node(chance, number, list(edges.values()), loops, outcomes[number]) for number in range(count)]
     answers: dict[str, Sequence[Outcome | None]] = {
-        node.id: [chance.choice(_OUTCOMES) for _ in range(4)] for node in nodes
+        node.id: each for node, each in zip(nodes, outcomes, strict=True)
     }
     if loops:
         nodes, edges = _with_a_loop(chance, nodes, edges)
@@ -47,11 +48,17 @@ def _edge(chance: random.Random, target: int) -> Edge:
     return Edge(_name(source), _name(target), chance.choice(_KINDS), chance.randrange(3))
 
 
-def _node(chance: random.Random, number: int, edges: Sequence[Edge], loops: bool) -> Node:
+def _node(
+    chance: random.Random, number: int, edges: Sequence[Edge], loops: bool, outcomes: Sequence[Outcome]
+) -> Node:
     entering = sum(edge.target == _name(number) for edge in edges)
     join = chance.choice((Join.ALL, Join.STRICT) if loops else (Join.ALL, *Join))
     quorum = chance.randint(1, entering) if join is Join.QUORUM else 0
-    return Node(_name(number), "notify", join=join, quorum=quorum, on_error=OnError.CONTINUE)
+    # Nothing may come to a halt: who fails has an edge for it, or goes on all the same.
+    handled = any(edge.source == _name(number) and edge.type is EdgeType.ALWAYS for edge in edges)
+    halts = Outcome.FAILED in outcomes and not handled
+    on_error = OnError.CONTINUE if halts or chance.random() < 0.2 else OnError.INCIDENT
+    return Node(_name(number), "notify", join=join, quorum=quorum, on_error=on_error)
 
 
 def _with_a_loop(

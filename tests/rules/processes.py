@@ -9,7 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rules.process import Edge, EdgeType, Join, Node, OnBranchFailure, OnError, OnTimeout, Outcome, Process
+from rules.process import (
+    Edge,
+    EdgeType,
+    Input,
+    Join,
+    Node,
+    OnBranchFailure,
+    OnError,
+    OnTimeout,
+    Outcome,
+    Process,
+    ValueKind,
+)
 from rules.process_plan import Plan, make_plan
 
 OUTCOMES = {
@@ -70,3 +82,40 @@ def _edges(graph: str) -> Iterator[Edge]:
 def _type(node_id: str, edges: Sequence[Edge]) -> str:
     kinds = {edge.type for edge in edges if edge.source == node_id}
     return "approval" if kinds & {EdgeType.TRUE, EdgeType.FALSE} else "notify" if kinds else "end"
+
+
+#: A config for each type with nothing wrong in it.
+USUAL_CONFIGS: dict[str, dict[str, Any]] = {
+    "approval": {"who": [{"role": "finance"}], "deadline": "7 d"},
+    "automated_review": {},
+    "call_external": {"url": "https://stock.example.com/check", "deadline": "2 d"},
+    "condition": {"test": {"left": "{{input.amount}}", "op": "gt", "right": "500.00"}},
+    "end": {},
+    "notify": {"to": [{"role": "finance"}], "subject": "To know"},
+    "place_order": {"product": "{{input.url}}", "unit_price": "{{input.amount}}", "currency": "EUR"},
+    "send_message": {"topic": "stock"},
+    "set": {"values": {"seen": 1}},
+    "sub_process": {"process": "onboarding"},
+    "validate_product": {"url": "{{input.url}}"},
+    "wait": {"duration": "3 d"},
+    "wait_for_signal": {"signal": "paid", "deadline": "3 d"},
+    "webhook": {"url": "https://example.com/hook", "secret_name": "stock"},
+}
+INPUTS = (
+    Input("amount", ValueKind.AMOUNT),
+    Input("count", ValueKind.NUMBER),
+    Input("note", ValueKind.TEXT, required=False),
+    Input("url", ValueKind.TEXT),
+)
+
+
+def sound(graph: str, nodes: Mapping[str, Mapping[str, Any]] | None = None, **more: Any) -> Process:
+    """The process of a graph, each node with the usual config of its type unless `nodes` gives one."""
+    process = drawn(graph, nodes, inputs=more.pop("inputs", INPUTS), **more)
+    configured = (
+        node
+        if "config" in (nodes or {}).get(node.id, {})
+        else replace(node, config=USUAL_CONFIGS.get(node.type, {}))
+        for node in process.nodes
+    )
+    return replace(process, nodes=tuple(configured))

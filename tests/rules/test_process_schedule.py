@@ -163,6 +163,11 @@ def test_what_is_reported_of_an_earlier_round_changes_nothing() -> None:
     assert report(plan, state, Turn("n", 2), Outcome.COMPLETED).accepted
 
 
+def test_the_next_round_ends_only_the_detached_branch_of_the_last() -> None:
+    played = play(planned("d-D>n, d>m, m-F2>d, m-T>e"), answers({"m": "FT", "n": "-"}))
+    assert [step.cancelled for step in played.steps if step.cancelled] == [(Turn("n", 1),)]
+
+
 def test_nothing_is_reported_twice() -> None:
     plan = planned("a>b, b>c")
     state, _ = start(plan)
