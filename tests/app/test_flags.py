@@ -349,10 +349,40 @@ def test_of_two_who_saw_the_same_state_the_second_is_told(
     seen = re.search(r'name="seen" value="(\d+)"', elena.get(URL).text)
     assert seen is not None
     assert elena.send(URL, _form(value="off", seen=seen[1])).status_code == 303
-    late = elena.send(URL, _form(value="clear", seen=seen[1]))
+    late = elena.send(URL, _form(value="clear", seen=seen[1], why="No need of it"))
     assert late.status_code == 409
     assert "a moment ago" in late.text
     assert _overrides(sessions) == {(Level.EVERYONE, ""): False}
+
+
+def test_who_is_late_keeps_what_was_typed_sees_the_other_change_and_saves_on_top(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena, other = browser_of(company.elena), browser_of(company.elena)
+    elena.send(STRICTNESS_URL, _form(value="strict", seen="0", why="Elena is careful"))
+    late = other.send(
+        STRICTNESS_URL, _form(value="strict", seen="0", until="2099-01-01T10:00", why="Peter, too")
+    )
+    assert late.status_code == 409
+    clash = " ".join(re.sub(r"<[^>]+>", " ", late.text.split('id="clash"')[1].split("</form")[0]).split())
+    assert f"{company.elena.name} " in clash
+    assert "strict . Elena is careful" in clash
+    for typed in ('value="2099-01-01T10:00"', 'value="Peter, too"', 'value="strict" checked'):
+        assert typed in late.text
+    seen = re.search(r'name="seen" value="(\d+)"', late.text)
+    assert seen is not None
+    again = other.send(STRICTNESS_URL, _form(value="standard", target="department:it", seen=seen[1]))
+    assert again.status_code == 303
+
+
+def test_what_somebody_else_proposed_already_keeps_what_was_typed(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    browser_of(company.elena).send(URL, _form())
+    late = browser_of(company.elena).send(URL, _form(until="2099-01-01T10:00", why="Until then"))
+    assert late.status_code == 409
+    assert 'id="target-problem"' in late.text
+    assert 'value="2099-01-01T10:00"' in late.text
 
 
 def test_what_waits_is_counted_once_a_page_and_by_the_database(

@@ -121,17 +121,41 @@ def test_raising_a_share_keeps_the_salt_and_so_those_already_in(
     assert (rule.salt, rule.share_percent) == (salt, Decimal(50))
 
 
-def test_the_second_of_two_who_edit_is_told(
+def test_the_second_of_two_who_edit_keeps_what_was_typed_sees_the_other_change_and_saves_on_top(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    elena, other = browser_of(company.elena), browser_of(company.elena)
+    path = f"/routing/rules/{add(elena, sessions)}"
+    first = form(share_percent="20", version="1", why="Elena goes on")
+    assert elena.send(path, first).status_code == 303
+    late = other.send(path, form(share_percent="90", name="All of IT", version="1", why="Peter hurries"))
+    assert late.status_code == 409
+    for typed in (
+        'name="share_percent" type="text" value="90"',
+        'value="All of IT"',
+        'value="Peter hurries"',
+    ):
+        assert typed in late.text
+    clash = " ".join(re.sub(r"<[^>]+>", " ", late.text.split('id="clash"')[1].split("<form")[0]).split())
+    theirs, mine = clash.split("What yours would change on top of it")
+    assert company.elena.name in theirs
+    assert "Elena goes on share percent 12.5 20" in theirs
+    assert mine.startswith(" name IT first All of IT share percent 20 90")
+    assert rules_of(sessions)[0].share_percent == 20
+
+    version = late.text.split('name="version" value="')[1].split('"')[0]
+    again = form(share_percent="90", name="All of IT", version=version, why="Peter hurries")
+    assert other.send(path, again).status_code == 303
+    assert rules_of(sessions)[0].share_percent == 90
+
+
+def test_who_edited_nobody_knows_which_version_saves_nothing(
     browser_of: BrowserOf, company: Company, sessions: Sessions
 ) -> None:
     elena = browser_of(company.elena)
     rule_id = add(elena, sessions)
-    assert elena.send(f"/routing/rules/{rule_id}", form(share_percent="20", version="1")).status_code == 303
-    late = elena.send(f"/routing/rules/{rule_id}", form(share_percent="90", version="1"))
-    assert late.status_code == 409
-    assert "changed this rule meanwhile" in late.text
-    assert elena.send(f"/routing/rules/{rule_id}", form(version="")).status_code == 409
-    assert rules_of(sessions)[0].share_percent == 20
+    late = elena.send(f"/routing/rules/{rule_id}", form(share_percent="90", version=""))
+    assert (late.status_code, rules_of(sessions)[0].share_percent) == (409, Decimal("12.5"))
 
 
 def test_a_rule_of_a_rollout_is_shown_and_not_edited_by_hand(
@@ -200,7 +224,9 @@ def test_a_rule_is_taken_away_with_a_reason_and_its_story_stays(
     rule_id = add(elena, sessions)
     path = f"/routing/rules/{rule_id}/remove"
     assert elena.send(path, {"version": "1", "why": ""}).status_code == 422
-    assert elena.send(path, {"version": "7", "why": "Done"}).status_code == 409
+    late = elena.send(path, {"version": "7", "why": "It is done"})
+    assert (late.status_code, 'value="It is done"' in late.text) == (409, True)
+    assert "Somebody changed this rule meanwhile" in late.text
     assert elena.send(path, {"version": "1", "why": "Done"}).status_code == 303
     assert rules_of(sessions) == []
     story = elena.get("/routing").text.split("How it came so")[1]

@@ -18,6 +18,7 @@ from rules.flag_roll import RollCall, call_roll
 from storage import department, flag, flag_proposal, flag_use, rollout
 from storage import person as people
 from storage.database import now
+from storage.flag import Change as Wish
 from storage.flag import FlagChangeRow, FlagProposalRow
 from storage.person import PersonRow
 
@@ -181,6 +182,16 @@ def story_of(one: Flag) -> list[Change]:
         confirmed_by = names.changer(row.confirmed_by) if row.confirmed_by else ""
         story.append(Change(row, target, before, known, names.changer(row.changed_by), confirmed_by))
     return story
+
+
+def changes_since(wish: Wish) -> list[Change]:
+    """What others changed for whom a change is for, since the person who wants it saw the flag; the newest first."""
+    return [
+        one
+        for one in story_of(wish.flag)
+        if (one.row.level, one.row.subject) == (wish.level, wish.subject)
+        and one.row.revision > (wish.seen_revision or 0)
+    ]
 
 
 def proposals_of(one: Flag) -> list[Proposal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -13,9 +14,19 @@ from app.access import current_person, may_here, opens
 from app.errors import is_htmx, wants_json
 from app.limits import by_person, limiter
 from app.pages.rollout.flag_form import FIELDS, judge_wish
-from app.pages.rollout.flag_view import all_lines, look_up, overrides_of, proposals_of, roll_at, story_of
-from rules.errors import Invalid, InvalidFields
+from app.pages.rollout.flag_view import (
+    Change,
+    all_lines,
+    changes_since,
+    look_up,
+    overrides_of,
+    proposals_of,
+    roll_at,
+    story_of,
+)
+from rules.errors import BusinessError, Invalid, InvalidFields
 from rules.flag import Flag
+from rules.flag_change import AlreadyProposed, FlagChangedSinceShown
 from rules.person import Act
 from storage import department, flag, flag_proposal
 from storage import person as people
@@ -42,7 +53,7 @@ def flags_one(key: str) -> ResponseReturnValue:
     return _page(flag.known(key), {}, {})
 
 
-def _page(one: Flag, typed: dict[str, str], problems: dict[str, str]) -> str:
+def _page(one: Flag, typed: dict[str, str], problems: dict[str, str], missed: Sequence[Change] = ()) -> str:
     session = database.session()
     revision = flag.read_truth(session).revision
     asked_mail = request.args.get("who", "").strip()[:254]
@@ -63,6 +74,7 @@ def _page(one: Flag, typed: dict[str, str], problems: dict[str, str]) -> str:
         me=current_person().id,
         typed=typed or {"target": request.args.get("target", ""), "mail": request.args.get("mail", "")},
         problems=problems,
+        missed=missed,
     )
 
 
@@ -78,11 +90,12 @@ def flags_set(key: str) -> ResponseReturnValue:
             one, typed, departments=department.names(session), person_id=_person_id(typed["mail"])
         )
         made = flag_proposal.set_or_propose(session, change, current_person().id)
-    except (InvalidFields, Invalid) as refusal:
+    except (InvalidFields, Invalid, AlreadyProposed, FlagChangedSinceShown) as refusal:
         if wants_json() or is_htmx():
             raise
         session.rollback()
-        return make_response(_page(one, typed, _problems(refusal)), 422)
+        missed = changes_since(change) if isinstance(refusal, FlagChangedSinceShown) else ()
+        return make_response(_page(one, typed, _problems(refusal), missed), refusal.status)
     database.commit()
     if isinstance(made, FlagProposalRow):
         flash(_("Proposed. It counts as soon as somebody else of platform or finance agrees."), "warning")
@@ -113,10 +126,16 @@ def flags_answer(key: str, proposal_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("rollout.flags_one", key=one.key), 303)
 
 
-def _problems(refusal: InvalidFields | Invalid) -> dict[str, str]:
-    if isinstance(refusal, InvalidFields):
-        return refusal.problems
-    return {refusal.field or "value": refusal.message}
+def _problems(refusal: BusinessError) -> dict[str, str]:
+    match refusal:
+        case InvalidFields():
+            return refusal.problems
+        case AlreadyProposed():
+            return {"target": refusal.message}
+        case FlagChangedSinceShown():
+            return {}  # told beside what was changed
+        case _:
+            return {refusal.field or "value": refusal.message}
 
 
 def _person_id(mail: str) -> UUID | None:

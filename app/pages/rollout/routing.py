@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,23 +19,31 @@ from app.limits import by_person, limiter
 from app.pages.rollout.names import Names
 from app.pages.rollout.routes import pages
 from app.pages.rollout.routing_form import Typed, blank, content_of, typed_from, typed_of
-from app.pages.rollout.routing_view import STORY, VERDICTS, changed_words, lines, outlook
-from rules.errors import Invalid, InvalidFields
+from app.pages.rollout.routing_view import STORY, VERDICTS, changed_words, differences, lines, outlook
+from rules.errors import BusinessError, Invalid, InvalidFields
 from rules.money import MINOR_DIGITS, Money, parse_amount
 from rules.person import Act, Role
 from rules.routing import Mode, check_mode
-from rules.routing_content import read_rule
+from rules.routing_content import read_rule, to_content
 from rules.routing_window import WEEKDAYS
 from rules.text import judge_why
 from storage import build, routing
 from storage import person as people
 from storage.audit import Actor
-from storage.routing import RoutingChanged, RoutingRuleRow
+from storage.routing import RoutingChanged, RoutingChangeRow, RoutingRuleRow
 
 #: What one person may change in a minute; more is a stuck program, not a decision.
 CHANGES = "30 per minute"
 #: What a request is taken to cost where nobody says it.
 USUAL_AMOUNT = Decimal(100)
+
+
+@dataclass(frozen=True)
+class Clash:
+    """Two changes of one rule: what others saved since it was opened, and what the typed one would change on top."""
+
+    theirs: Sequence[tuple[RoutingChangeRow, str, list[tuple[str, str, str]]]]
+    mine: Sequence[tuple[str, str, str]]
 
 
 @pages.get("/routing", endpoint="routing")
@@ -82,7 +92,8 @@ def routing_state() -> ResponseReturnValue:
         if "mode" in chosen and standing is not None:
             check_mode(chosen["mode"], standing.ramping, standing.percent)
     except InvalidFields as refusal:
-        return _refused(refusal, lambda problems: _list(problems, typed))
+        problems = refusal.problems
+        return _refused(refusal, lambda: _list(problems, typed))
     changed = routing.set_state(database.session(), _actor(), why, **chosen)
     database.commit()
     _say(changed=changed)
@@ -106,7 +117,8 @@ def routing_add() -> ResponseReturnValue:
         content = content_of(typed, Names().ids, {})
         routing.add_rule(database.session(), content, _actor(), judge_why(typed["why"]))
     except InvalidFields as refusal:
-        return _refused(refusal, lambda problems: _form(None, typed, problems))
+        problems = refusal.problems
+        return _refused(refusal, lambda: _form(None, typed, problems))
     database.commit()
     _say(changed=True)
     return redirect(url_for("rollout.routing"), 303)
@@ -129,13 +141,16 @@ def _typed(row: RoutingRuleRow) -> Typed:
     return typed | {"version": str(row.version)}
 
 
-def _form(row: RoutingRuleRow | None, typed: Typed, problems: dict[str, str]) -> str:
+def _form(
+    row: RoutingRuleRow | None, typed: Typed, problems: dict[str, str], clash: Clash | None = None
+) -> str:
     session, names = database.session(), Names()
     return render_template(
         "rollout/routing_rule.html",
         row=row,
         typed=typed,
         problems=problems,
+        clash=clash,
         rollout_id=row.content.get("rollout_id", "") if row else "",
         may_write=may_here(Act.WRITE_ROUTING),
         builds=build.all_builds(session),
@@ -167,11 +182,31 @@ def routing_change(rule_id: UUID) -> ResponseReturnValue:
             session, rule_id, content, _actor(), why, replaces_version=_version(typed["version"])
         )
     except InvalidFields as refusal:
-        return _refused(refusal, lambda problems: _form(row, typed, problems))
+        problems = refusal.problems
+        return _refused(refusal, lambda: _form(row, typed, problems))
+    except RoutingChanged as refusal:
+        return _refused(refusal, lambda: _form_on_top(rule_id, typed, content))
     changed = row.version != version
     database.commit()
     _say(changed=changed)
     return redirect(url_for("rollout.routing"), 303)
+
+
+def _form_on_top(rule_id: UUID, typed: Typed, content: dict[str, Any]) -> str:
+    """The form with what was typed, beside what somebody else saved meanwhile; saved again, it goes on top of that."""
+    session, names = database.session(), Names()
+    row = routing.by_id(session, rule_id)
+    missed = min(row.version - _version(typed["version"]), STORY)
+    theirs = [
+        (change, names.changer(change.changed_by), changed_words(change))
+        for change in reversed(routing.changes(session, rule_id, max(missed, 1)))
+    ]
+    mine, problems = [], {}
+    try:
+        mine = differences(row.content, to_content(read_rule(str(rule_id), {**row.content, **content})))
+    except InvalidFields as refusal:
+        problems = refusal.problems
+    return _form(row, typed | {"version": str(row.version)}, problems, Clash(theirs, mine))
 
 
 @pages.post("/routing/rules/<uuid:rule_id>/remove")
@@ -179,14 +214,16 @@ def routing_change(rule_id: UUID) -> ResponseReturnValue:
 @limiter.limit(CHANGES, key_func=by_person)
 def routing_remove(rule_id: UUID) -> ResponseReturnValue:
     """Take a rule away."""
-    session = database.session()
+    session, typed = database.session(), request.form.get("why", "")
     row = routing.by_id(session, rule_id)
     try:
-        why = judge_why(request.form.get("why", ""))
-    except InvalidFields as refusal:
-        return _refused(refusal, lambda problems: _form(row, _typed(row), {"why_removed": problems["why"]}))
-    version = _version(request.form.get("version", ""))
-    routing.remove_rule(session, rule_id, _actor(), why, replaces_version=version)
+        why = judge_why(typed)
+        version = _version(request.form.get("version", ""))
+        routing.remove_rule(session, rule_id, _actor(), why, replaces_version=version)
+    except (InvalidFields, RoutingChanged) as refusal:
+        said = refusal.problems["why"] if isinstance(refusal, InvalidFields) else refusal.message
+        shown = _typed(row) | {"why_removed": typed}
+        return _refused(refusal, lambda: _form(row, shown, {"why_removed": said}))
     database.commit()
     flash(_("The rule is gone."), "success")
     return redirect(url_for("rollout.routing"), 303)
@@ -227,15 +264,16 @@ def _actor() -> Actor:
 
 
 def _version(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise RoutingChanged("It is not known which version of the rule you saw. Please look at it again.")
-    return int(text)
+    """The version that was edited; 0, which no rule has, where it is not known."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def _refused(refusal: InvalidFields, page: Any) -> ResponseReturnValue:
+def _refused(refusal: BusinessError, page: Callable[[], str]) -> ResponseReturnValue:
+    """The page with what was typed; the refusal itself for a program or a part of a page."""
     if wants_json() or is_htmx():
         raise refusal
-    return make_response(page(refusal.problems), 422)
+    database.session().rollback()
+    return make_response(page(), refusal.status)
 
 
 def _say(*, changed: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -155,6 +155,11 @@ def changed_words(change: RoutingChangeRow) -> list[tuple[str, str, str]]:
     if not before or not after:
         content = before or after
         return [(str(_("rule")), *_sides(content.get("name", ""), came=not before))]
+    return differences(before, after)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Where two states of a rule differ, as (entry, before, after)."""
     return [
         (name, _plain(before.get(name)), _plain(after.get(name)))
         for name in sorted(before.keys() | after.keys())
