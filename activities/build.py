@@ -1,6 +1,6 @@
 """Looks at Temporal's builds and writes down what it sees; lets go of runs that need not be held any more.
 
-Decides no route. A heartbeat counts when it has changed since the last look: no clock but Postgres's is asked.
+Decides no route. A heartbeat or a poll counts when it has changed since the last look: no clock but Postgres's is asked.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from temporalio.client import Client
 
 from gateways import temporal_builds, temporal_pollers, temporal_runs
 from gateways.temporal_builds import Deployment, Route
+from gateways.temporal_pollers import Queue
 from rules.build import ALIVE_FOR, polled_until
 from storage import build as builds
 from storage.build import Sighting
@@ -33,6 +34,33 @@ SILENT_SECONDS: Final = 30.0
 
 
 @dataclass
+class PollBook:
+    """When each queue was last seen to be asked, by Postgres's clock: the server's own times only tell polls apart."""
+
+    _seen: dict[tuple[str, Queue], tuple[datetime | None, datetime | None]] = field(default_factory=dict)
+    _has_looked: bool = False
+
+    def note(
+        self, build_ids: Collection[str], polls: tuple[temporal_pollers.Poller, ...], at: datetime
+    ) -> dict[str, list[datetime | None]]:
+        """Build -> when each of its queues was seen to be asked anew; a first look can tell of none.
+
+        Args:
+            at: the moment of this look.
+        """
+        found: dict[str, list[datetime | None]] = {}
+        for build_id in build_ids:
+            for queue, polled_at in temporal_pollers.last_polls(polls, build_id).items():
+                before, seen_at = self._seen.get((build_id, queue), (None, None))
+                if polled_at is not None and polled_at != before:
+                    seen_at = at if self._has_looked else None
+                self._seen[build_id, queue] = (polled_at, seen_at)
+                found.setdefault(build_id, []).append(seen_at)
+        self._has_looked = True
+        return found
+
+
+@dataclass
 class BuildWatch:
     """Looks again and again, from one process; several may look, each writes what it sees.
 
@@ -44,6 +72,7 @@ class BuildWatch:
     connect: Callable[[], Awaitable[Client]]
     preferred: str
     _beats: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    _polls: PollBook = field(default_factory=PollBook)
     _looks: int = 0
     _silent_since: float | None = None
 
@@ -110,11 +139,12 @@ class BuildWatch:
         route = deployment.route
         with self.sessions.begin() as session:
             database_now = now(session)
+            asked = self._polls.note([each.build_id for each in deployment.builds], polls, database_now)
             sightings = []
             for each in deployment.builds:
                 alive_for = ALIVE_FOR if alive.get(each.build_id) else None
                 if self._keeps_no_heartbeats(beats):
-                    until = polled_until(temporal_pollers.last_polls(polls, each.build_id).values())
+                    until = polled_until(asked[each.build_id])
                     alive_for = until - database_now if until else None
                 runs = counts.get(each.build_id)
                 sightings.append(

@@ -240,9 +240,15 @@ def _pause_seconds(answer: HttpAnswer) -> float:
         if asked.isascii() and asked.isdigit():
             seconds = float(asked[:9])
         elif asked:
-            seconds = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+            seconds = (parsedate_to_datetime(asked) - _said_at(answer)).total_seconds()
         elif rate and float(rate) > 0:
             seconds = 1 / float(rate)
     except (ValueError, TypeError, OverflowError):
         log.info("the vendor's pause could not be read")
     return min(max(seconds, 0.1), _LONGEST_PAUSE_SECONDS)
+
+
+def _said_at(answer: HttpAnswer) -> datetime:
+    """When the vendor answered, by the clock by which its dates are meant; by ours where it does not say."""
+    said = answer.headers.get("date", "")
+    return parsedate_to_datetime(said) if said else datetime.now(UTC)

@@ -459,6 +459,8 @@ def test_secrets_are_in_no_log_line_no_error_and_no_repr(
         ({"retry-after": "0"}, 0.1),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.1),
         ({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}, 600),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:09 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 9),
+        ({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT", "date": "soon"}, 2),
         ({"retry-after": "-5"}, 2),
         ({"x-amzn-ratelimit-limit": "NaN"}, 2),
     ],
