@@ -26,7 +26,7 @@ from activities import registry as activity_registry
 from activities.build import BuildWatch
 from activities.build_return import ReturnDesk
 from activities.notification import Teller
-from activities.outcome import OutcomeBook, OutcomeInterceptor, TaskFailures
+from activities.outcome import OutcomeBook, OutcomeInterceptor, TaskFailures, forget_outcomes
 from activities.patch import PatchSwitch
 from activities.registry import Means
 from activities.relay import NotificationRelay, OutboxRelay
@@ -61,6 +61,7 @@ SWEEP_SECONDS = 1.0
 CONTROL_THREADS = 8
 #: How often the builds are looked after.
 BUILDS_SECONDS = 2.0
+AN_HOUR = 3600.0  # how often old outcomes are forgotten
 #: Side by side, so that a slow start of one batch holds no other message up.
 RELAYS = 2
 #: Longer than one vendor call may take.
@@ -195,6 +196,7 @@ async def run_control(settings: Settings, stop: asyncio.Event) -> None:
             _sweep(partial(_seed_flags, relay), partial(asyncio.sleep, SWEEP_SECONDS)),
             # A desk of its own: the way back must not queue behind anything.
             _sweep(desk.carry_over, partial(bell.wait, build_return.CHANNEL, SWEEP_SECONDS)),
+            _sweep(partial(asyncio.to_thread, forget_outcomes, sessions), partial(asyncio.sleep, AN_HOUR)),
             _watch_builds(BuildWatch(sessions, connect, settings.build_id)),
             _serve_control(settings, sessions, stop),
         )

@@ -86,6 +86,12 @@ class OutcomeBook:
                 return
 
 
+def forget_outcomes(sessions: sessionmaker[Session]) -> int:
+    """Forget a batch of outcomes that are kept no longer; returns how many."""
+    with sessions.begin() as session:
+        return outcome.sweep(session)
+
+
 def request_of(workflow_id: str) -> UUID | None:
     """The request that a workflow is about; None for one that is no approval."""
     head, _, tail = workflow_id.partition(WORKFLOW_PREFIX)

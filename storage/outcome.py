@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Identity, Index, UniqueConstraint, delete, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from storage.database import Base
+from rules.outcome import kept_since
+from storage import rollout
+from storage.database import Base, now
 
 #: What a stage is called that is no activity: a workflow task that failed.
 WORKFLOW_TASK = "workflow_task"
@@ -97,3 +99,18 @@ def write(session: Session, outcomes: Sequence[Outcome]) -> None:
     last = {each.key: asdict(each) for each in outcomes}
     if last:
         session.execute(_WRITE, {"rows": json.dumps(list(last.values()))})
+
+
+def sweep(session: Session, at_most: int = 10_000) -> int:
+    """Forget outcomes that are kept no longer, the oldest first; returns how many."""
+    began = min((each.created_at for each in rollout.open_rollouts(session)), default=None)
+    old = (
+        select(OutcomeRow.id)
+        .where(OutcomeRow.at < kept_since(now(session), began))
+        .order_by(OutcomeRow.at)
+        .limit(at_most)
+        .with_for_update(skip_locked=True)
+    )
+    return len(
+        session.scalars(delete(OutcomeRow).where(OutcomeRow.id.in_(old)).returning(OutcomeRow.id)).all()
+    )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from activities.outcome import request_of
 from rules.analysis import Health, Verdict
 from rules.evidence import Counts
+from rules.outcome import KEPT_FOR
+from rules.rollout import Kind, State
 from rules.rollout_plan import one_step
 from rules.rollout_watch import metrics_of, watch
-from storage import rollout_figures
+from storage import rollout, rollout_figures
+from storage.audit import SYSTEM
 from storage.database import now
-from storage.outcome import FAILED, OK, Outcome, OutcomeRow, write
+from storage.outcome import FAILED, OK, Outcome, OutcomeRow, sweep, write
 
 
 def outcome(
@@ -101,3 +105,39 @@ def test_only_approvals_are_written_down() -> None:
     assert [
         request_of(name) for name in ("smoke-b2", "purchase-1", "rollout-x", f"x-purchase-{request}")
     ] == [None] * 4
+
+
+def kept(session: Session) -> set[str]:
+    """The stages of which an outcome is still there."""
+    return set(session.scalars(select(OutcomeRow.stage)))
+
+
+def written(session: Session, stage: str, age: timedelta) -> None:
+    write(session, [outcome(OK, stage=stage)])
+    made = OutcomeRow.stage == stage
+    session.execute(update(OutcomeRow).where(made).values(at=now(session) - age))
+
+
+def test_old_outcomes_are_forgotten_in_batches_the_oldest_first(session: Session) -> None:
+    for days in (1, 2, 3):
+        written(session, f"old-{days}", KEPT_FOR + timedelta(days=days))
+    written(session, "young", KEPT_FOR - timedelta(days=1))
+    assert sweep(session, at_most=2) == 2
+    assert kept(session) == {"old-1", "young"}
+    assert sweep(session) == 1
+    assert sweep(session) == 0
+    assert kept(session) == {"young"}
+
+
+def test_outcomes_since_a_rollout_began_are_kept_until_it_has_ended(session: Session) -> None:
+    row = rollout.begin(session, Kind.BUILD, "b2", one_step(Decimal(10), ()), SYSTEM, "a long trial")
+    row.created_at = now(session) - KEPT_FOR - timedelta(days=20)
+    session.flush()
+    written(session, "before", KEPT_FOR + timedelta(days=21))
+    written(session, "within", KEPT_FOR + timedelta(days=19))
+    assert sweep(session) == 1
+    assert kept(session) == {"within"}
+    row.state = State.ABORTED.value
+    session.flush()
+    assert sweep(session) == 1
+    assert kept(session) == set()
