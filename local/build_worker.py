@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from local import locks
 from local.plan import CannotRun, Plan
@@ -51,8 +52,8 @@ def _git(*arguments: str, folder: Path = ROOT) -> str:
     return done.stdout.strip()
 
 
-def run(given: Mapping[str, str]) -> int:
-    """Serve until told to end; the exit code. Raises CannotRun."""
+def run(given: Mapping[str, str]) -> NoReturn:
+    """Become the keeper of a worker, which serves until told to end. Raises CannotRun."""
     try:
         build_id = check_build_id(given.get("ID", ""))
     except Invalid as refusal:
@@ -70,18 +71,14 @@ def run(given: Mapping[str, str]) -> int:
     print(f"Build {build_id} from {code}; Ctrl-C ends it\n", flush=True)
     keeper = [sys.executable, "-m", "local.keeper", "app", name, str(plan.room.folder), "--"]
     worker = [sys.executable, str(code / "worker.py"), "approvals", "--build", build_id]
-    process = subprocess.Popen([*keeper, *worker], env=environment(plan, given, code))
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the keeper has it, too, and ends its program
-            continue
+    # Becomes the keeper, so that whatever signal is meant for us ends the worker in its turn.
+    os.execve(sys.executable, [*keeper, *worker], environment(plan, given, code))
 
 
 def main() -> int:
     """The command; every expected trouble is one line and exit code 1."""
     try:
-        return run(os.environ)
+        run(os.environ)
     except CannotRun as stopped:
         print(stopped, file=sys.stderr)
         return 1

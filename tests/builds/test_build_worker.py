@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,11 @@ def test_a_build_of_a_commit_starts_beside_the_running_one_and_says_what_it_is(
         assert found is not None
         assert (found.commit, found.note) == (git("rev-parse", "HEAD"), "from a commit")
         assert yard.deployment().route.current == "one"
+        worker = room.processes()["build-two"]
+        left = [worker, *worker.children(recursive=True)]
+        program.kill(signal.SIGTERM)
+        assert [each for each in left if each.is_running()] == []
+        assert room.processes() == {}
     finally:
         program.end()
         git("worktree", "remove", "--force", str(state / "builds" / "two"))
