@@ -54,7 +54,7 @@ def row_of(sessions: Sessions) -> RolloutRow:
 def form(**changes: Any) -> dict[str, Any]:
     """The form that begins a rollout, filled well."""
     return {
-        "build": "b2", "mode": "selective", "bake": "2", "why": "release 42", "limit-error": "4",
+        "kind": "build", "build": "b2", "mode": "selective", "bake": "2", "why": "release 42", "limit-error": "4",
         "share-0": "10", "minutes-0": "5", "samples-0": "52", "departments-0": ["it"],
         "share-2": "100", "minutes-2": "0.5", "samples-2": "0", "manual-2": "yes",
     } | changes  # fmt: skip

@@ -198,7 +198,7 @@ def test_a_limit_that_finance_changes_judges_the_next_request(
     limit.blur()
     expect(cell.locator(".problem")).to_have_count(0)
     row.get_by_label("Why do the rules change?").fill("The budget is used up.")
-    row.get_by_role("button", name="Save as version 2").click()
+    row.get_by_role("button", name="Save and put in force").click()
     expect(carla.get_by_text("version 2 is in force from now on")).to_be_visible()
     carla.get_by_role("region", name="Try it out").get_by_label("Amount").fill("10.01")
     expect(carla.locator("#tried")).to_contain_text("A person decides")

@@ -16,7 +16,7 @@ from app.errors import is_htmx, wants_json
 from app.limits import by_person, limiter
 from app.pages.rollout.dashboard import COMMANDS
 from app.pages.rollout.names import Names
-from app.pages.rollout.rollout_form import LIMITED, Typed, blank, plan_of, typed_of
+from app.pages.rollout.rollout_form import BEGUN_HERE, LIMITED, Typed, blank, plan_of, typed_of
 from app.pages.rollout.routes import pages
 from rules.errors import BusinessError, Invalid, InvalidFields
 from rules.flag import FLAGS
@@ -30,13 +30,13 @@ from storage import build, flag, policy, rollout, rollout_flag, rollout_policy
 from storage.rollout import RolloutRow
 from storage.rollout_begin import begin_or_change
 
-#: What can be begun here, and the field that names the target.
+#: The field that names the target.
 _FIELDS = {Kind.BUILD: "build", Kind.POLICY: "candidate", Kind.FLAG: "flag"}
 
 
 def _kinds() -> list[Kind]:
     """What whoever is logged in may begin."""
-    return [kind for kind in _FIELDS if may_steer(current_person().roles, kind)]
+    return [kind for kind in BEGUN_HERE if may_steer(current_person().roles, kind)]
 
 
 @pages.get("/rollout/new", endpoint="dashboard_new")
@@ -44,7 +44,7 @@ def _kinds() -> list[Kind]:
 def dashboard_new() -> ResponseReturnValue:
     """The form that begins a rollout, with the usual plan."""
     asked = request.args.get("kind", "")
-    kind = Kind(asked) if asked in set(_FIELDS) else _kinds()[0]
+    kind = Kind(asked) if asked in BEGUN_HERE else _kinds()[0]
     check_may_steer(current_person().roles, kind)
     typed = blank(kind)
     typed[_FIELDS[kind]] = request.args.get(_FIELDS[kind], "")[:200]
@@ -57,6 +57,8 @@ def dashboard_new() -> ResponseReturnValue:
 def dashboard_begin() -> ResponseReturnValue:
     """Begin a rollout; its gate comes next. Where a build is being rolled out, its first step is the share from now on."""
     typed = typed_of(request.form)
+    if typed["kind"] not in BEGUN_HERE:
+        raise Invalid(_("Please choose what is to be rolled out."), "kind")
     kind = Kind(typed["kind"])
     check_may_steer(current_person().roles, kind)
     try:

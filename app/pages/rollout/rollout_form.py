@@ -65,7 +65,6 @@ def typed_of(form: MultiDict[str, str]) -> Typed:
     ]  # fmt: skip
     names = ("kind", "build", "candidate", "flag", "mode", "bake", "why")
     words = {name: form.get(name, "").strip()[:LONGEST_TYPED] for name in names}
-    words["kind"] = words["kind"] if words["kind"] in BEGUN_HERE else Kind.BUILD.value
     words["mode"] = words["mode"] if words["kind"] == Kind.BUILD else "selective"
     limits = {metric.key: form.get(f"limit-{metric.key}", "").strip()[:_LONGEST] for metric in LIMITED}
     return _filled({**words, "build": words["build"][:63], "steps": steps, "limits": limits})
