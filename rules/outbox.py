@@ -19,6 +19,10 @@ class Kind(StrEnum):
     WAKE_ROLLOUT = "wake_rollout"
     CHECK_BUILD = "check_build"
     FORGET_BUILD = "forget_build"
+    START_PROCESS = "start_process"
+    SIGNAL_PROCESS = "signal_process"
+    OPERATE_PROCESS = "operate_process"
+    CANCEL_PROCESS = "cancel_process"
 
 
 def rest_seconds(attempts: int) -> float:

@@ -1,0 +1,93 @@
+"""Incidents: an operator has a failed node tried again, skipped or failed, by one conditional UPDATE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from rules.errors import NotFound
+from rules.outbox import Kind
+from rules.process_messages import Operation
+from rules.process_operate import Act, judge_operation
+from rules.process_schedule import NoIncident
+from rules.process_state import NodeStatus
+from rules.process_value import carried
+from storage import audit, outbox, process_run, process_value
+from storage.audit import Actor
+from storage.database import new_id
+from storage.process_step import ProcessStepRow
+
+
+def operate(
+    session: Session,
+    run_id: UUID,
+    node: str,
+    by: UUID,
+    act: str,
+    *,
+    iteration: int = 0,
+    outcome: str = "",
+    output: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> ProcessStepRow:
+    """Have an incident tried again, skipped or failed; its run is told when the transaction commits.
+
+    Args:
+        iteration: 0 for the one that waits.
+
+    Raises:
+        NotFound, RunHasEnded, NoIncident, Invalid, NobodyAgreed.
+    """
+    run = process_run.require_open(session, run_id)
+    plan = process_run.plan_of(session, run)
+    if node not in plan.numbers:
+        raise NotFound(f"There is no node {node!r} in this process.", "node")
+    along, stored = carried(output or {})
+    process_value.keep(session, stored)
+    operation = Operation(
+        str(new_id()), act, node, iteration or _incident(session, run_id, node), outcome, along
+    )
+    judge_operation(plan, operation)
+    changed: dict[str, Any] = {"status": NodeStatus.RUNNING.value, "operated_by": by, "error": ""}
+    if act == Act.RETRY:
+        changed |= {"attempt": ProcessStepRow.attempt + 1, "outcome": "", "output": {}, "ended_at": None}
+    elif act == Act.SKIP:
+        changed |= {"output": along}
+    row = session.scalars(
+        update(ProcessStepRow)
+        .where(
+            ProcessStepRow.run_id == run_id,
+            ProcessStepRow.node == node,
+            ProcessStepRow.iteration == operation.iteration,
+            ProcessStepRow.status == NodeStatus.INCIDENT.value,
+        )
+        .values(**changed)
+        .returning(ProcessStepRow)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if row is None:
+        raise NoIncident(f"{node} is not waiting for an operator any more.", "node")
+    outbox.put(session, Kind.OPERATE_PROCESS, None, {"run_id": str(run_id), **asdict(operation)})
+    audit.record(
+        session, Actor.person(by), "process_run.operated", run=str(run_id), node=node,
+        iteration=operation.iteration, act=act, outcome=outcome, reason=reason,
+    )  # fmt: skip
+    return row
+
+
+def _incident(session: Session, run_id: UUID, node: str) -> int:
+    found = session.scalar(
+        select(func.max(ProcessStepRow.iteration)).where(
+            ProcessStepRow.run_id == run_id,
+            ProcessStepRow.node == node,
+            ProcessStepRow.status == NodeStatus.INCIDENT.value,
+        )
+    )
+    if found is None:
+        raise NoIncident(f"{node} is not waiting for an operator.", "node")
+    return int(found)
