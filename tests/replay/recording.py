@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.builds.conftest import yard as yard
+from tests.builds.yard import Yard
 from tests.loop import ThreadRunner
+from tests.replay.rollouts import ROLLOUTS
 from tests.workflows.conftest import desk as desk
 from tests.workflows.desk import Desk
 from tests.workflows.journeys import JOURNEYS
@@ -23,7 +26,27 @@ def test_record(name: str, desk: Desk, runner: ThreadRunner) -> None:
         history = await desk.handle(row).fetch_history()
         return history.to_json()
 
-    recorded = runner.run(play_and_fetch())
+    keep(name, runner.run(play_and_fetch()))
+
+
+@pytest.mark.parametrize("names", ROLLOUTS, ids=lambda names: str(names[0]))
+def test_record_a_rollout(names: tuple[str, ...], yard: Yard) -> None:
+    for name, workflow_id in zip(names, ROLLOUTS[names](yard), strict=True):
+        keep(name, yard.run(_ended(yard, workflow_id)))
+
+
+async def _ended(yard: Yard, workflow_id: str) -> str:
+    """The history of a workflow's first run, after its end: a wake that came too late may have begun another."""
+    await yard.client.get_workflow_handle(workflow_id).result()
+    runs = [each async for each in yard.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+    first = min(runs, key=lambda each: each.start_time)
+    handle = yard.client.get_workflow_handle(workflow_id, run_id=first.run_id)
+    await handle.result()
+    return (await handle.fetch_history()).to_json()
+
+
+def keep(name: str, recorded: str) -> None:
+    """Write a history down, without the machine."""
     assert '"EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"' in recorded
     kept = json.dumps(without_machine(json.loads(recorded)), indent=1, sort_keys=True)
     (HISTORIES / f"{name}.json").write_text(kept + "\n")
