@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import statistics
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +12,7 @@ from bench import stack as stacks
 from bench.floor import Floor
 from bench.loop import Figures, Timing, run_loop
 from bench.product import LANES, Product
+from bench.report import say
 from bench.stack import Stack, python
 
 ONE_AT_A_TIME, MANY = 1, 32
@@ -72,20 +72,18 @@ def _compare(
     for turn in range(rounds):
         for name, play, parts in contenders if turn % 2 == 0 else list(reversed(contenders)):
             found[name].append(_measure(stack, play, parts, in_flight, count))
-    _say(f"\n{kind.replace('_', ' ')}, {in_flight} in flight, {rounds} turns of {count}; medians")
-    _say(f"{'':10}{'per s':>8}{'p50 ms':>9}{'p99 ms':>9}{'submit p95':>12}{'CPU s / 1,000':>15}")
+    say(f"\n{kind.replace('_', ' ')}, {in_flight} in flight, {rounds} turns of {count}; medians")
+    say(f"{'':10}{'per s':>8}{'p50 ms':>9}{'p99 ms':>9}{'submit p95':>12}{'CPU s / 1,000':>15}")
     medians = {name: _median(figures) for name, figures in found.items()}
     for name, each in medians.items():
-        _say(
+        say(
             f"{name:10}{each.per_second:8.1f}{each.p50:9.1f}{each.p99:9.1f}{each.submit_p95:12.1f}"
             f"{each.cpu_per_thousand:15.1f}"
         )
     for name, each in medians.items():
-        _say(
-            f"{name:10}" + ", ".join(f"{part} {used:.1f}" for part, used in each.cpu.items() if used >= 0.05)
-        )
+        say(f"{name:10}" + ", ".join(f"{part} {used:.1f}" for part, used in each.cpu.items() if used >= 0.05))
     ours, theirs = medians["product"], medians["floor"]
-    _say(
+    say(
         f"{'ratio':10}{ours.per_second / theirs.per_second:8.2f}{ours.p50 / theirs.p50:9.2f}"
         f"{ours.p99 / theirs.p99:9.2f}{'':12}{ours.cpu_per_thousand / theirs.cpu_per_thousand:15.2f}"
     )
@@ -111,7 +109,7 @@ def _with_open_ones(stack: Stack, product: Product, open_ones: int, count: int, 
             list(threads.map(product.submit_waiting, range(min(LANES, open_ones - start))))
     product.wait_until_waiting(open_ones)
     after = statistics.median(turn() for _ in range(rounds))
-    _say(
+    say(
         f"\nwith {open_ones:,} open approvals: {before:.1f}/s without, {after:.1f}/s with, ratio {after / before:.2f}"
     )
 
@@ -120,17 +118,12 @@ def _pages(stack: Stack, product: Product) -> None:
     up = _submit_p95(product)
     stack.end("temporal", signal.SIGKILL)
     down = _submit_p95(product)
-    _say(f"\nsubmit page p95: {up:.1f} ms with Temporal up, {down:.1f} ms with Temporal killed")
+    say(f"\nsubmit page p95: {up:.1f} ms with Temporal up, {down:.1f} ms with Temporal killed")
 
 
 def _submit_p95(product: Product, count: int = 100) -> float:
     times = sorted(product.submit_only(number % 4) * 1000 for number in range(count))
     return times[int(count * 0.95) - 1]
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import multiprocessing
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from bench import stack as stacks
+from bench.report import head, report, say, until_all
 from bench.stack import Stack
 from local import readiness
 from rules.flag import AUTOMATED_REVIEW, Level
@@ -31,7 +30,6 @@ from storage.audit import SYSTEM
 from storage.database import make_engine, make_sessions
 from storage.flag_copy import Event, FlagCopy
 
-PATIENCE_SECONDS = 30
 #: Threads do not live through a fork, so each process makes its own copy after it.
 _FORK = multiprocessing.get_context("fork")
 
@@ -55,20 +53,21 @@ def main() -> None:
     given = parser.parse_args()
     with stacks.running() as stack:
         sessions = make_sessions(make_engine(stack.settings.database_url))
-        _say(f"{given.processes} processes; seconds from the change to the process that goes by it")
-        _say(f"{'':38}{'n':>7}{'p50':>8}{'p99':>8}{'max':>8}")
+        say(f"{given.processes} processes; seconds from the change to the process that goes by it")
+        head("")
         for name, listens in (("pushed", True), ("polled, every push lost", False)):
-            with _watchers(stack, given.processes, listens) as watchers:
-                _flip(sessions, watchers)  # warm
-                _report(name, [took for _ in range(given.flips) for took in _flip(sessions, watchers)])
-        with _watchers(stack, given.processes, True) as watchers:
-            _flip(sessions, watchers)
+            with watchers_of(stack, given.processes, listens) as watchers:
+                flip(sessions, watchers)  # warm
+                report(name, [took for _ in range(given.flips) for took in flip(sessions, watchers)])
+        with watchers_of(stack, given.processes, True) as watchers:
+            flip(sessions, watchers)
             back = [took for _ in range(given.outages) for took in _outage(stack, sessions, watchers)]
-        _report("changed while Redis was away, from its return", back)
+        report("changed while Redis was away, from its return", back)
 
 
 @contextmanager
-def _watchers(stack: Stack, count: int, listens: bool) -> Iterator[list[Watcher]]:
+def watchers_of(stack: Stack, count: int, listens: bool) -> Iterator[list[Watcher]]:
+    """So many processes with a copy each; `listens` says whether they hear pushes or only poll."""
     watchers = []
     for _ in range(count):
         here, there = _FORK.Pipe(duplex=False)
@@ -101,11 +100,12 @@ def _watch(redis_url: str, line: Connection, listens: bool) -> None:
     threading.Event().wait()
 
 
-def _flip(sessions: sessionmaker[Session], watchers: list[Watcher]) -> list[float]:
+def flip(sessions: sessionmaker[Session], watchers: list[Watcher]) -> list[float]:
+    """Change the flag; seconds until each process goes by it."""
     # At any moment between two polls.
     time.sleep(random.uniform(0.1, 0.6))  # noqa: S311
     begun = time.monotonic()
-    return _until_all(watchers, _change(sessions), begun)
+    return until_all(_lines(watchers), _change(sessions), begun)
 
 
 def _outage(stack: Stack, sessions: sessionmaker[Session], watchers: list[Watcher]) -> list[float]:
@@ -114,7 +114,11 @@ def _outage(stack: Stack, sessions: sessionmaker[Session], watchers: list[Watche
     time.sleep(random.uniform(2.5, 4))  # noqa: S311  (long enough for every copy to be stale)
     stack.start("valkey", stack.commands["valkey"])
     stacks.wait_for(lambda: readiness.valkey(stack.settings.redis_url))
-    return _until_all(watchers, revision, time.monotonic())
+    return until_all(_lines(watchers), revision, time.monotonic())
+
+
+def _lines(watchers: list[Watcher]) -> list[Connection]:
+    return [watcher.line for watcher in watchers]
 
 
 def _change(sessions: sessionmaker[Session]) -> int:
@@ -123,36 +127,6 @@ def _change(sessions: sessionmaker[Session]) -> int:
         wish = flag.Change(AUTOMATED_REVIEW, Level.EVERYONE, "", not on, "measuring")
         flag.set_value(session, wish, SYSTEM)
         return flag.read_truth(session).revision
-
-
-def _until_all(watchers: list[Watcher], revision: int, begun: float) -> list[float]:
-    """Seconds from `begun` until each process went by `revision`; raises TimeoutError where one never does."""
-    took: dict[Connection, float] = {}
-    lines = {watcher.line for watcher in watchers}
-    while len(took) < len(lines):
-        ready = wait(lines - took.keys(), PATIENCE_SECONDS)
-        if not ready:
-            raise TimeoutError(f"{len(lines) - len(took)} processes never heard of revision {revision}")
-        for line in ready:
-            assert isinstance(line, Connection)
-            heard, at = line.recv()
-            if heard >= revision:
-                took[line] = at - begun
-    return list(took.values())
-
-
-def _report(name: str, seconds: list[float]) -> None:
-    ordered = sorted(seconds)
-
-    def rank(share: float) -> float:
-        return ordered[math.ceil(share * len(ordered)) - 1]
-
-    _say(f"{name:38}{len(ordered):7}{rank(0.5):8.3f}{rank(0.99):8.3f}{ordered[-1]:8.3f}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

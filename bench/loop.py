@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import psycopg
 
+from bench.report import rank
+
 #: How often the watcher looks; the grain of each figure.
 LOOK_SECONDS = 0.004
 
@@ -115,13 +117,8 @@ def run_loop(
     return Figures(
         count=count,
         per_second=count / wall,
-        p50=_rank(whole, 0.5),
-        p99=_rank(whole, 0.99),
-        submit_p95=_rank(submits, 0.95),
+        p50=rank(whole, 0.5),
+        p99=rank(whole, 0.99),
+        submit_p95=rank(submits, 0.95),
         cpu={part: (used - cpu_before[part]) / count * 1000 for part, used in cpu_after.items()},
     )
-
-
-def _rank(ordered: list[float], share: float) -> float:
-    """The nearest-rank percentile of sorted figures."""
-    return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1))]

@@ -7,29 +7,31 @@ the rules and is one for all processes of a machine.
 from __future__ import annotations
 
 import argparse
-import math
 import multiprocessing
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from bench import stack as stacks
+from bench.report import head, report, until_all
 from rules.routing import RuleSet, Subject, decide
 from storage import build, routing
 from storage.audit import SYSTEM
 from storage.database import make_engine, make_sessions, new_id
+from storage.department import Department
+from storage.person import PersonRow
 
-PATIENCE_SECONDS = 30
 #: A process chooses so often; more would only measure how busy the machine is.
 REST_SECONDS = 0.05
+#: Those whom a rule names in turns.
+PEOPLE = (UUID(int=1), UUID(int=2))
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -41,23 +43,38 @@ def main() -> None:
     given = parser.parse_args()
     with stacks.running() as stack:
         sessions = make_sessions(make_engine(stack.settings.database_url))
-        _say(f"{'milliseconds that a route costs a submit':44}{'n':>7}{'p50':>8}{'p99':>8}{'max':>8}")
-        _report("no rule", _costs(sessions, 2000))
-        rule_id = _fill(sessions)
-        _report("ten rules", _costs(sessions, 2000))
-        _say(f"{'milliseconds until another process goes by it':44}{'n':>7}{'p50':>8}{'p99':>8}{'max':>8}")
-        with _choosers(stack.settings.database_url, given.processes) as lines:
-            for name, content in _edits().items():
+        head("milliseconds that a route costs a submit")
+        report("no rule", _costs(sessions, 2000), digits=1)
+        rule_id = fill(sessions)
+        report("ten rules", _costs(sessions, 2000), digits=1)
+        head("milliseconds until another process goes by it")
+        with choosers(stack.settings.database_url, given.processes) as lines:
+            for name, content in edits().items():
                 took = []
                 for number in range(given.edits):
                     time.sleep(random.uniform(0.02, 0.06))  # noqa: S311  (at any moment of the others)
-                    took += _edit(sessions, lines, rule_id, content(number))
-                _report(name, took)
+                    took += edit(sessions, lines, rule_id, content(number))
+                report(name, [1000 * each for each in took], digits=1)
 
 
-def _fill(sessions: sessionmaker[Session]) -> UUID:
-    """Ten rules for one department each; the id of the one that is edited."""
+def fill(sessions: sessionmaker[Session]) -> UUID:
+    """Ten rules, and those whom they may name; the id of the one that is edited."""
     with sessions.begin() as session:
+        for name in ("it", "marketing"):
+            session.merge(Department(id=name, name=name))
+        for person_id in PEOPLE:
+            mail = f"chosen{person_id.int}@bench.example"
+            session.add(
+                PersonRow(
+                    id=person_id,
+                    name=mail,
+                    email=mail,
+                    roles=["employee"],
+                    department_id="it",
+                    password_hash="",
+                )
+            )
+            session.flush()
         rows = [
             routing.add_rule(
                 session, {"name": f"rule {n}", "build": "b2", "roles": ["auditor"]}, SYSTEM, "measuring"
@@ -67,27 +84,30 @@ def _fill(sessions: sessionmaker[Session]) -> UUID:
         return rows[0].id
 
 
-def _edits() -> dict[str, Callable[[int], dict[str, Any]]]:
+def edits() -> dict[str, Callable[[int], dict[str, Any]]]:
+    """Name of a kind of edit -> the rule's content at its nth turn."""
     arms = [{"name": "control", "weight": 1}, {"name": "new", "weight": 1}]
     return {
         "share": lambda n: {"name": "rule", "build": "b2", "share_percent": str(n % 100 + 1)},
-        "role filter": lambda n: {
+        "department filter": lambda n: {
             "name": "rule",
             "build": "b2",
-            "roles": ["manager" if n % 2 else "finance"],
+            "departments": ["it" if n % 2 else "marketing"],
         },
+        "person filter": lambda n: {"name": "rule", "build": "b2", "people": [str(PEOPLE[n % 2])]},
         "A/B switch": lambda n: {"name": "rule", "variants": arms, "enabled": bool(n % 2)},
     }
 
 
 def _costs(sessions: sessionmaker[Session], times: int) -> list[float]:
+    """Milliseconds of each choice."""
     took = []
     with sessions.begin() as session:
         routing.read_rules(session)  # warm
         for _ in range(times):
             begun = time.monotonic()
             _choose(session)
-            took.append(time.monotonic() - begun)
+            took.append(1000 * (time.monotonic() - begun))
     return took
 
 
@@ -101,7 +121,8 @@ def _choose(session: Session) -> RuleSet:
 
 
 @contextmanager
-def _choosers(url: str, count: int) -> Iterator[list[Connection]]:
+def choosers(url: str, count: int) -> Iterator[list[Connection]]:
+    """So many processes that choose as a submit does; each tells on its line when it goes by another revision."""
     lines, processes = [], []
     for _ in range(count):
         here, there = _FORK.Pipe(duplex=False)
@@ -131,39 +152,16 @@ def _choose_on(url: str, line: Connection) -> None:
         time.sleep(REST_SECONDS)
 
 
-def _edit(
+def edit(
     sessions: sessionmaker[Session], lines: list[Connection], rule_id: UUID, content: dict[str, Any]
 ) -> list[float]:
+    """Edit a rule; seconds until each process goes by it."""
     begun = time.monotonic()
     with sessions.begin() as session:
         version = routing.by_id(session, rule_id).version
         routing.change_rule(session, rule_id, content, SYSTEM, "measuring", replaces_version=version)
         revision = routing.read_rules(session).revision
-    took: dict[Connection, float] = {}
-    while len(took) < len(lines):
-        ready = wait(set(lines) - took.keys(), PATIENCE_SECONDS)
-        if not ready:
-            raise TimeoutError(f"{len(lines) - len(took)} processes never went by revision {revision}")
-        for line in ready:
-            assert isinstance(line, Connection)
-            seen, at = line.recv()
-            if seen >= revision:
-                took[line] = at - begun
-    return list(took.values())
-
-
-def _report(name: str, seconds: list[float]) -> None:
-    ordered = sorted(each * 1000 for each in seconds)
-
-    def rank(share: float) -> float:
-        return ordered[math.ceil(share * len(ordered)) - 1]
-
-    _say(f"{name:44}{len(ordered):7}{rank(0.5):8.1f}{rank(0.99):8.1f}{ordered[-1]:8.1f}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    return until_all(lines, revision, begun)
 
 
 if __name__ == "__main__":
