@@ -14,7 +14,7 @@ RESERVED_IDS: Final = ("input", "vars")
 
 
 class EdgeType(StrEnum):
-    """When an edge is live; the table is `rules.process_schedule.is_live`. The order is the usual order of edges."""
+    """When an edge is live; the table is `rules.process_event.is_live`. The order is the usual order of edges."""
 
     START = "start"
     SEQUENCE = "sequence"

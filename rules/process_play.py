@@ -42,6 +42,13 @@ def play(plan: Plan, answers: Answers, choose: Callable[[int], int] = lambda end
         choose: of so many nodes that have ended, which is reported next, from 0; the first one by default.
     """
     state, step = start(plan)
+    return go_on(plan, state, step, answers, choose)
+
+
+def go_on(
+    plan: Plan, state: State, step: Step, answers: Answers, choose: Callable[[int], int] = lambda ended: 0
+) -> Played:
+    """Run a process on from a state in which nothing but what `step` says is ready; moves the state on."""
     order: list[Turn] = []
     steps = [step]
     ended: list[tuple[Turn, Outcome]] = []

@@ -90,5 +90,5 @@ def _name(number: int) -> str:
     return f"n{number:02d}"
 
 
-#: Graphs that hypothesis can make smaller where one fails.
-GRAPHS = st.builds(random_graph, st.randoms(use_true_random=False), st.integers(1, 14))
+#: By a seed: drawing each choice through hypothesis takes ten times as long.
+GRAPHS = st.builds(random_graph, st.integers(0, 2**32).map(random.Random), st.integers(1, 14))

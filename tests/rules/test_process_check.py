@@ -157,7 +157,7 @@ def walked(process: Process) -> set[str]:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_orders_without_consent_are_those_that_walking_every_way_finds(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 (the drawn seed makes it)
     process = bought(random_graph(chance, most=8), chance)
@@ -187,7 +187,7 @@ def orders(plan: Plan, graph: Graph) -> Iterator[tuple[str, bool]]:
 
 
 @given(GRAPHS, st.integers(0, 2**32))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_a_process_that_passed_never_orders_without_consent(graph: Graph, seed: int) -> None:
     plan = make_plan(bought(graph, random.Random(seed)))  # noqa: S311 (the drawn seed makes it)
     suspected = unapproved_ways(Flow(plan))
@@ -219,7 +219,7 @@ def test_nobody_agrees_by_skipping() -> None:
 
 
 @given(GRAPHS)
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_what_is_sure_to_have_run_has_run(graph: Graph) -> None:
     plan = make_plan(graph.process)
     flow = Flow(plan)

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.process import Outcome
+from rules.process_event import NO_ROUND_LEFT
 from rules.process_plan import Plan, ProcessCannotRun, make_plan
 from rules.process_play import Played, play
 from rules.process_schedule import (
-    NO_ROUND_LEFT,
     NoIncident,
     begin,
     cancel,
@@ -216,7 +216,7 @@ def judge_every_graph(graph: Graph, seed: int) -> None:
 
 
 @given(GRAPHS, st.integers(0, 2**32))
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_every_graph_ends_with_each_edge_resolved_once_and_the_same_whoever_is_quicker(
     graph: Graph, seed: int
 ) -> None:
@@ -231,7 +231,7 @@ def test_twenty_thousand_graphs_end_the_same_whoever_is_quicker() -> None:
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_every_graph_with_loops_ends_and_enters_each_round_of_a_node_once(data: st.DataObject) -> None:
     seed = data.draw(st.integers(0, 2**32))
     chance = random.Random(seed)  # noqa: S311 (the drawn seed makes it)
