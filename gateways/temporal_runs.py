@@ -108,15 +108,6 @@ async def last_start(client: Client, build_id: str, since: datetime) -> datetime
     return max(first.values(), default=None)
 
 
-async def unstarted_runs(client: Client) -> int:
-    """How many approvals wait for their first task to succeed: where nobody polls, or where it always fails."""
-    query = (
-        f"WorkflowType = '{PURCHASE_APPROVAL}' AND TaskQueue = '{APPROVALS_QUEUE}'"
-        " AND ExecutionStatus = 'Running' AND TemporalWorkerDeploymentVersion IS NULL"
-    )
-    return (await client.count_workflows(query, rpc_timeout=CALL_SECONDS)).count
-
-
 async def pinned_runs(client: Client, build_id: str) -> list[str]:
     """The workflow ids of open runs that are held on a build. Raises RPCError."""
     found = client.list_workflows(_pinned_to(build_id), limit=MOST_RUNS)

@@ -15,7 +15,6 @@ from rules.money import Money
 LONGEST_LINK: Final = 2000
 FIELD: Final = "product_link"
 
-_ASIN = re.compile(r"[A-Z0-9]{10}", re.ASCII)
 _TYPED_ASIN = re.compile(r"[A-Za-z0-9]{10}", re.ASCII)
 #: /dp/ASIN and /gp/product/ASIN, after any title or language (/-/en/) and before any tracking tail.
 _ASIN_IN_PATH = re.compile(r"/(?:dp|gp/product)/([A-Z0-9]{10})(?=/|$)", re.ASCII)
@@ -90,11 +89,6 @@ def link_to(host: str, asin: str) -> ProductLink:
     """The canonical link to `asin` in the shop `host` (with or without `www.`)."""
     bare = host.removeprefix("www.")
     return ProductLink(bare, asin, f"https://www.{bare}/dp/{asin}")
-
-
-def is_asin(text: str) -> bool:
-    """Whether the text has the shape of an ASIN: ten ASCII capital letters and digits."""
-    return _ASIN.fullmatch(text) is not None
 
 
 def parse_product_link(text: str, allowed_hosts: Collection[str], default_host: str) -> ProductLink:

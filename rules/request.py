@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -237,8 +237,3 @@ WORKFLOW_PREFIX: Final = "purchase-"
 def workflow_id(request_id: UUID) -> str:
     """The id of the one workflow that carries the request."""
     return f"{WORKFLOW_PREFIX}{request_id}"
-
-
-def may_be_duplicate(submitted_at: datetime, now: datetime) -> bool:
-    """Whether an earlier request for the same product is recent enough to warn about."""
-    return now - submitted_at <= DUPLICATE_WINDOW

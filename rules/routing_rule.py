@@ -102,11 +102,6 @@ class Rule:
     rollout_id: str = ""
 
     @property
-    def names_somebody(self) -> bool:
-        """Whether it is for some only."""
-        return bool(self.departments or self.roles or self.people)
-
-    @property
     def builds(self) -> tuple[str, ...]:
         """Every build that it may send to."""
         named = [self.build, *(variant.build for variant in self.variants)]

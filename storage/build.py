@@ -176,11 +176,6 @@ def route(session: Session) -> BuildRouteRow | None:
     return session.scalars(select(BuildRouteRow).order_by(BuildRouteRow.id.desc()).limit(1)).one_or_none()
 
 
-def routes(session: Session, limit: int = 50) -> Sequence[BuildRouteRow]:
-    """The ways that new work went, the newest first."""
-    return session.scalars(select(BuildRouteRow).order_by(BuildRouteRow.id.desc()).limit(limit)).all()
-
-
 def by_id(session: Session, build_id: str) -> BuildRow:
     """The build; raises NotFound."""
     row = session.get(BuildRow, build_id)

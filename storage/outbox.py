@@ -73,9 +73,3 @@ def mark_failed(session: Session, row: OutboxRow, error: str) -> None:
         .where(OutboxRow.id == row.id)
         .values(next_attempt_at=func.clock_timestamp() + timedelta(seconds=rest_seconds(row.attempts)))
     )
-
-
-def oldest_unsent_seconds(session: Session) -> float:
-    """The age of the oldest unsent message in seconds, 0 where none waits."""
-    age = select(func.extract("epoch", func.now() - func.min(OutboxRow.created_at)))
-    return float(session.scalar(age.where(OutboxRow.sent_at.is_(None))) or 0)

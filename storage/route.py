@@ -51,11 +51,6 @@ class RouteRow(Base):
     redirected_at: Mapped[datetime | None]
     redirected_why: Mapped[str | None]
 
-    @property
-    def build_now(self) -> str | None:
-        """The build to start the request on; None for the current one."""
-        return self.build if self.redirected_at is None else None
-
 
 def subject_of(person: PersonRow, amount: Money | None, request_id: UUID | None = None) -> Subject:
     """A requester as the routing rules see one."""

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         StraySignal,
         WithdrawSignal,
     )
-    from rules.order import READ_BACK_LIMIT, read_back_wait_seconds
+    from rules.order import is_for_a_person, read_back_wait_seconds
     from rules.request import ENDED, Status
     from workflows import steps
 
@@ -186,7 +186,7 @@ class PurchaseApproval:
         order = await self._try(steps.place_order(OrderStep(self._request.request_id)))
         while order is None or self._status is Status.ORDER_UNKNOWN:
             attempt += 1
-            overdue = workflow.now() - began >= READ_BACK_LIMIT
+            overdue = is_for_a_person(began, workflow.now())
             if overdue:
                 self._note(await steps.ask_settlement(self._request))
                 workflow.set_current_details(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -17,7 +17,6 @@ from rules.money import Money
 from rules.order import highest_unit_price
 from rules.product import BuyingGuidance, Product
 from rules.request import (
-    DUPLICATE_WINDOW,
     ENDED,
     LARGEST_QUANTITY,
     LATEST_NEED,
@@ -32,7 +31,6 @@ from rules.request import (
     format_number,
     is_number,
     judge_draft,
-    may_be_duplicate,
     may_follow,
     parse_needed_by,
     parse_quantity,
@@ -380,11 +378,3 @@ def test_what_has_another_shape_is_no_number(text: str) -> None:
 
 def test_the_workflow_is_named_after_the_request() -> None:
     assert workflow_id(UUID(int=1)) == "purchase-00000000-0000-0000-0000-000000000001"
-
-
-def test_a_request_may_be_a_duplicate_for_thirty_days() -> None:
-    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    assert timedelta(days=30) == DUPLICATE_WINDOW
-    assert may_be_duplicate(now, now)
-    assert may_be_duplicate(now - timedelta(days=30), now)
-    assert not may_be_duplicate(now - timedelta(days=30, microseconds=1), now)

@@ -219,7 +219,7 @@ def test_a_submit_stores_its_route_in_the_same_transaction(session: Session, com
     rule = routing.add_rule(session, to_b2(), SYSTEM, "Begin")
     chosen = route.of(session, submit(session, company.julia).id)
     assert chosen is not None
-    assert (chosen.build, chosen.build_now, chosen.reason) == ("b2", "b2", Reason.MATCHED.value)
+    assert (chosen.build, chosen.redirected_at, chosen.reason) == ("b2", None, Reason.MATCHED.value)
     assert (chosen.rule_id, chosen.revision) == (rule.id, routing.read_rules(session).revision)
     assert chosen.why
     left = route.of(session, submit(session, company.ana).id)
@@ -278,7 +278,7 @@ def test_redirected_requests_go_to_the_current_build_and_keep_what_was_chosen(
     assert route.redirect(session, "b2", SYSTEM, "Again") == []
     stored = route.of(session, row.id)
     assert stored is not None
-    assert (stored.build, stored.build_now, stored.redirected_why) == ("b2", None, "It is bad")
+    assert (stored.build, stored.redirected_at is None, stored.redirected_why) == ("b2", False, "It is bad")
 
 
 def _switch_off(session: Session) -> None:
@@ -310,7 +310,7 @@ def test_a_submit_that_was_under_way_while_its_build_was_taken_back_starts_on_th
         assert route.builds_now(session, [row.id]) == {}
         stored = route.of(session, row.id)
         assert stored is not None
-        assert (stored.build, stored.build_now) == ("b2", None)
+        assert (stored.build, stored.redirected_at is None) == ("b2", False)
         assert stored.redirected_why == route.TAKEN_BACK_MEANWHILE
 
 
