@@ -50,17 +50,24 @@ def run(plan: Plan) -> int:
     check_ports(plan)
     gate = plan.room.shut_gate()
     names = [part.name for part in plan.parts]
-    manager = subprocess.Popen([sys.executable, "-m", "local.processes", *names], env=plan.environment)
+    # A session of its own: Ctrl-C goes to all in the terminal's foreground, and it is ours to end the others.
+    manager = subprocess.Popen(
+        [sys.executable, "-m", "local.processes", *names], env=plan.environment, start_new_session=True
+    )
+    is_asked = False
     try:
         make_ready(plan, settings, lambda: manager.poll() is None, lambda: plan.room.open_gate(gate))
         tell(plan, settings)
         manager.wait()
     except KeyboardInterrupt:
+        is_asked = True
         print("\nEnding everything ...", flush=True)
-        return 0
     finally:
         end(plan, manager)
-    raise CannotRun(ONE_ENDED)
+    if not is_asked:
+        raise CannotRun(ONE_ENDED)
+    print("Stopped", flush=True)
+    return 0
 
 
 def check_folders(plan: Plan) -> None:
@@ -213,8 +220,9 @@ def _interrupt(*_: Any) -> None:
 
 def main() -> int:
     """The command; every expected trouble is one line and exit code 1."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    # SIGINT, too: whoever starts us in the background of a script has it ignored.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, _interrupt)
     try:
         return run(Plan(os.environ))
     except SettingsError as wrong:

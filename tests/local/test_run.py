@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -120,13 +121,19 @@ sys.stdin.read()
 """
 
 
+#: What nobody may read after Ctrl-C.
+TROUBLES = ("One part has ended", "Error", "***", "Traceback", "Had to kill")
+COMMAND = [sys.executable, "-m", "local.run"]
+
+
 @contextmanager
-def running(env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """`make run`'s program, ready; killed at the end if it is still there."""
+def running(env: Mapping[str, str], command: Sequence[str] = COMMAND) -> Iterator[subprocess.Popen[str]]:
+    """`make run`'s program, ready, in a session of its own; killed at the end if it is still there."""
     program = subprocess.Popen(
-        [sys.executable, "-m", "local.run"],
+        command,
         cwd=ROOT,
         env=env,
+        start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -147,6 +154,37 @@ def running(env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
         program.stdout.close()
 
 
+def make(folder: Path) -> list[str]:
+    """`make run` without what a fresh machine needs."""
+    recipe = folder / "Makefile"
+    recipe.write_text(f"run:\n\t@{' '.join(COMMAND)}\n")
+    return ["make", "-f", str(recipe), "run"]
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' INT;"], ids=["from a terminal", "in the background"])
+def test_an_interrupt_of_everybody_in_the_terminal_ends_it_quietly(tmp_path: Path, trap: str) -> None:
+    with socket.create_server((HOST, 0)) as silent:  # it is waited for: a moment to interrupt
+        url = f"postgresql://a:b@{HOST}:{silent.getsockname()[1]}/c"
+        own = {part.own: "mine" for part in PARTS if part.own} | {
+            "DATABASE_URL": url, "MIGRATION_DATABASE_URL": url, "REDIS_URL": f"redis://{HOST}:1/0",
+            "SMTP_URL": f"smtp://{HOST}:1", "VENDOR_URL": f"http://{HOST}:1", "TEMPORAL_ADDRESS": f"{HOST}:1",
+        }  # fmt: skip
+        plan = plan_in(tmp_path / "state", **own)
+        program = subprocess.Popen(
+            ["sh", "-c", f"{trap} exec {shlex.join(make(tmp_path))}"],
+            cwd=ROOT, env={**os.environ, **plan.given}, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        with silent.accept()[0]:
+            os.killpg(program.pid, signal.SIGINT)  # as a terminal does
+            said, _ = program.communicate()
+    assert program.returncode in {0, -signal.SIGINT}, said
+    assert said.endswith("Ending everything ...\nStopped\n")
+    for trouble in TROUBLES:
+        assert trouble not in said
+    assert plan.room.processes() == {}
+
+
 @pytest.mark.faults
 @pytest.mark.timeout(300)
 def test_a_killed_run_leaves_nothing_and_the_next_finds_its_data(tmp_path: Path) -> None:
@@ -159,17 +197,19 @@ def test_a_killed_run_leaves_nothing_and_the_next_finds_its_data(tmp_path: Path)
         first.send_signal(signal.SIGKILL)
     _, alive = psutil.wait_procs(left.values(), timeout=60)
     assert alive == []
-    with running(env) as second:
+    with running(env, make(tmp_path)) as second:
         with psycopg.connect(plan.database_url(OWNER_ROLE, DATABASE)) as connection:
             people = connection.execute("SELECT count(*) FROM person").fetchone()
         assert people
         assert people[0] >= 20
         left = plan.room.processes()
-        second.send_signal(signal.SIGINT)
+        os.killpg(second.pid, signal.SIGINT)  # as a terminal does: to everybody in the foreground
         assert second.stdout
         rest = second.stdout.read()
-        assert second.wait() == 0, rest
-    assert "Had to kill" not in rest
+        assert second.wait() in {0, -signal.SIGINT}, rest
+    assert rest.endswith("Stopped\n"), rest
+    for trouble in TROUBLES:
+        assert trouble not in rest
     assert plan.room.processes() == {}
     assert not [process for process in left.values() if process.is_running()]
     owner = plan.room.become_owner()
