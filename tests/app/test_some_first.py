@@ -209,8 +209,8 @@ def test_a_refused_command_stands_at_the_rollout_that_it_was_for(
     release.in_the_middle(sessions, company)
     tried = trying_policy(sessions, company)
     page = browser_of(company.elena).send(f"/rollouts/{tried}", {"command": "abort", "why": ""}).text
-    assert 'id="tell-why-problem-policy-it"' in page
-    assert 'id="tell-why-problem"' not in page
+    assert f'id="why-{tried}-problem"' in page
+    assert page.count('class="problem"') == 1
 
 
 @pytest.mark.parametrize("who", ["felix", "ana", "bruno"])
