@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
@@ -43,7 +44,7 @@ def marks(operations: Iterable[Operation]) -> dict[str, Mark]:
 def _process_changes(old: Process, new: Process) -> Iterator[Operation]:
     before, after = to_content(old), to_content(new)
     for name in sorted({**before, **after}.keys() - {"nodes", "edges", "layout"}):
-        if before.get(name) != after.get(name):
+        if not _same(before.get(name), after.get(name)):
             yield Operation(Kind.SET_PROCESS, "", name, after.get(name))
 
 
@@ -64,7 +65,7 @@ def _gained(old: Process, new: Process) -> Iterator[Operation]:
         before = earlier_nodes.get(node.id)
         if before is None:
             yield add_node(node)
-        elif before != node:
+        else:
             yield from _node_changes(before, node)
     earlier_edges = {edge.id: edge for edge in old.edges}
     for edge in new.edges:
@@ -98,10 +99,10 @@ def _moves(old: Process, new: Process) -> Iterator[Operation]:
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name in sorted({**before, **after}):
-        if before.get(name) != after.get(name):
+        if not _same(before.get(name), after.get(name)):
             yield name, after.get(name)
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal and of one type: 1 is not true in a config."""
-    return bool(one == other) and repr(one) == repr(other)
+    """Equal as they are written: to Python 1 is true, in a config it is not."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

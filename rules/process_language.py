@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from rules.process_condition import Operator
+from rules.process_condition import Operator, problems_of
 
 
 class Language(StrEnum):
@@ -95,28 +95,36 @@ def say_duration(text: Any, language: Language) -> str:
 
 
 def say_people(people: Any, language: Language, *, either: bool = False) -> str:
-    """A list of roles, people and managers."""
-    return say_list([_say_person(each, language) for each in people or ()], language, either=either)
+    """A list of roles, people and managers; what is no such list yet, as a value."""
+    if not isinstance(people, list | tuple):
+        return "…" if people is None else say_value(people, language)
+    return say_list([_say_person(each, language) for each in people], language, either=either)
 
 
-def _say_person(entry: Mapping[str, str], language: Language) -> str:
+def _say_person(entry: Any, language: Language) -> str:
+    if not isinstance(entry, Mapping):
+        return say_value(entry, language)
     if "role" in entry:
-        known = _ROLES.get(entry["role"])
+        known = _ROLES.get(str(entry["role"]))
         return known[language] if known else say_value(entry["role"], language)
     if "manager_of" in entry:
         return _MANAGER_OF[language].format(say_value(entry["manager_of"], language))
     return say_value(entry.get("person", ""), language)
 
 
-def say_condition(condition: Mapping[str, Any], language: Language, *, nested: bool = False) -> str:
-    """A condition as the end of a sentence that begins with if."""
+def say_condition(condition: Any, language: Language) -> str:
+    """A condition as the end of a sentence that begins with if; dots for what is none yet."""
+    return "…" if next(problems_of(condition), "") else _say_condition(condition, language, within=False)
+
+
+def _say_condition(condition: Mapping[str, Any], language: Language, *, within: bool) -> str:
     for word, either in (("all", False), ("any", True)):
         if word in condition:
-            parts = [say_condition(each, language, nested=True) for each in condition[word]]
+            parts = [_say_condition(each, language, within=True) for each in condition[word]]
             said = say_list(parts, language, either=either)
-            return f"({said})" if nested and len(parts) > 1 else said
+            return f"({said})" if within and len(parts) > 1 else said
     if "not" in condition:
-        inner = say_condition(condition["not"], language)
+        inner = _say_condition(condition["not"], language, within=False)
         return both(f"it is not so that ({inner})", f"no se cumple que ({inner})")[language]
     operator = _OPERATORS[Operator(condition["op"])][language]
     return f"{say_value(condition['left'], language)} {operator} {say_value(condition['right'], language)}"

@@ -99,16 +99,12 @@ def _blockers(old: Plan, state: State, new: Plan) -> Iterator[Blocker]:
             yield Blocker(node.id, "It has happened, and is another node in the new version.")
         elif _entering(old, number) != _entering(new, other):
             yield Blocker(node.id, "It has happened, and other edges lead to it in the new version.")
-        elif old.detached[number] is not new.detached[other]:
-            yield Blocker(node.id, "It is waited for in one version and not in the other.")
         else:
             yield from _handled_otherwise(old, state, new, number, other)
     for edge in state.rounds:
-        loop, again = old.loops[edge], {new.edge_ids[each]: loop for each, loop in new.loops.items()}
-        same = again.get(old.edge_ids[edge])
-        if same is None or _ids(new, same.body) != _ids(old, loop.body):
+        if old.edge_ids[edge] not in (new.edge_ids[each] for each in new.loops):
             tail = old.process.edges[edge].source or ""
-            yield Blocker(tail, "It has led back, and another part would be repeated in the new version.")
+            yield Blocker(tail, "It has led back, and does not in the new version.")
 
 
 def _handled_otherwise(old: Plan, state: State, new: Plan, number: int, other: int) -> Iterator[Blocker]:
@@ -133,10 +129,6 @@ def _entering(plan: Plan, number: int) -> list[tuple[str, bool]]:
     return sorted((edge.id, "detached" in edge_content(edge)) for edge in edges)
 
 
-def _ids(plan: Plan, numbers: tuple[int, ...]) -> list[str]:
-    return sorted(plan.nodes[number].id for number in numbers)
-
-
 def _already_decided(plan: Plan, state: State, edges: list[int]) -> Iterator[tuple[int, bool]]:
     """Edges that the new version draws from what has ended: they are what they would have been."""
     for edge in edges:
@@ -147,4 +139,4 @@ def _already_decided(plan: Plan, state: State, edges: list[int]) -> Iterator[tup
             yield edge, False
         elif state.nodes[source] in (NodeStatus.COMPLETED, NodeStatus.FAILED):
             outcome, on_timeout = state.outcomes[source], plan.nodes[source].on_timeout
-            yield edge, edge not in plan.loops and is_live(plan.types[edge], outcome, on_timeout)
+            yield edge, is_live(plan.types[edge], outcome, on_timeout)

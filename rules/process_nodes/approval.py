@@ -73,7 +73,7 @@ def _check(config: Mapping[str, Any]) -> Iterator[Complaint]:
 
 
 def _say(config: Mapping[str, Any], language: Language) -> str:
-    policy = config.get("policy", "first")
+    policy = str(config.get("policy", "first"))
     who = say_people(config.get("who"), language, either=policy == "first")
     number = say_value(config.get("quorum", ""), language)
     asked = {
@@ -86,13 +86,13 @@ def _say(config: Mapping[str, Any], language: Language) -> str:
         "per_group": both(
             f"Ask {who}, one of each group, to approve", f"Pedir aprobación a uno de cada grupo: {who}"
         ),
-    }[policy][language]
+    }.get(policy, both(f"Ask {who}", f"Preguntar a {who}"))[language]
     if "deadline" in config:
         time = say_duration(config["deadline"], language)
         asked += both(f" within {time}", f" en un plazo de {time}")[language]
     if config.get("escalate_to"):
         time, others = (
-            say_duration(config["escalate_after"], language),
+            say_duration(config.get("escalate_after", "…"), language),
             say_people(config["escalate_to"], language),
         )
         asked += both(f", after {time} also {others}", f"; tras {time}, también a {others}")[language]

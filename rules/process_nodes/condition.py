@@ -27,7 +27,7 @@ TYPE: Final = NodeType(
     key="condition",
     title=both("Condition", "Condición"),
     say=lambda config, language: both("If {}", "Si {}")[language].format(
-        say_condition(config["test"], language)
+        say_condition(config.get("test"), language)
     ),
     fields=(Field("test", FieldKind.CONDITION, "Condition", required=True),),
     outcomes=(Outcome.SATISFIED, Outcome.NOT_SATISFIED),

@@ -17,7 +17,7 @@ TYPE: Final = NodeType(
     key="end",
     title=both("End", "Fin"),
     say=lambda config, language: (
-        _RESULTS[config.get("result", "")][language]
+        _RESULTS.get(str(config.get("result", "")), _RESULTS[""])[language]
         + (
             both(", and end all other branches", " y cerrar las demás ramas")[language]
             if config.get("terminate")

@@ -23,6 +23,7 @@ from rules.process_play import answer
 from rules.process_problem import CODES
 from rules.process_schedule import begin, report, start
 from rules.process_state import NodeStatus, Turn
+from tests.rules.drafts import DRAFTS
 from tests.rules.graphs import GRAPHS, Graph, random_graph
 from tests.rules.processes import sound
 
@@ -112,6 +113,15 @@ def test_a_draft_may_still_read_what_may_be_missing() -> None:
     assert draft.severity is Severity.WARNING
     with pytest.raises(ProcessHasErrors, match="need not be given"):
         require_no_errors(process, AROUND)
+
+
+@given(DRAFTS)
+@settings(max_examples=60)
+def test_whatever_somebody_draws_is_judged(process: Process) -> None:
+    problems = check_process(process, AROUND)
+    assert all(each.severity is CODES[each.code] for each in problems)
+    places = {"", *(node.id for node in process.nodes), *(edge.id for edge in process.edges)}
+    assert {each.node for each in problems} | {each.edge for each in problems} <= places
 
 
 def test_warnings_do_not_keep_a_process_from_being_deployed() -> None:

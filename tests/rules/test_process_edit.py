@@ -94,6 +94,15 @@ def test_a_moved_node_is_no_change_and_a_changed_limit_is_one() -> None:
     assert marks(diff(moved, new)) == {"a-false_branch>e": Mark.REMOVED, "c": Mark.CHANGED}
 
 
+def test_true_is_not_one_and_the_order_of_names_is_nothing() -> None:
+    old, new, same = (
+        drawn("a>e", {"a": {"config": config}})
+        for config in ({"x": 1, "y": 2}, {"x": True, "y": 2}, {"y": 2, "x": 1})
+    )
+    assert diff(old, new) == (Operation(Kind.SET_CONFIG, "a", "x", True),)
+    assert diff(old, same) == ()
+
+
 @pytest.mark.parametrize(
     "operation",
     [
@@ -195,6 +204,14 @@ def test_a_new_way_back_from_what_has_ended_keeps_a_run_where_it_is() -> None:
     old, new = planned("d>m, m-T>p, m-F>q"), planned("d>m, m-T>p, m-F3>d, m-F>q")
     state = play(old, answers({"m": "F", "q": "-"})).state
     assert [each.node for each in blockers(old, state, new)] == ["m"]
+
+
+def test_what_ran_in_an_earlier_round_has_happened() -> None:
+    old = planned("d>x, x>m, m-F4>d, m-T>p")
+    state = play(old, {"m": [Outcome.NOT_SATISFIED], "d": [Outcome.COMPLETED, None]}).state
+    assert state.nodes[old.numbers["x"]] is NodeStatus.WAITING
+    new = planned("d>x, x>m, m-F4>d, m-T>p", {"x": {"name": "Other"}})
+    assert [each.node for each in blockers(old, state, new)] == ["x"]
 
 
 def test_a_run_that_has_ended_stays_where_it_is() -> None:

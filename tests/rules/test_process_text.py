@@ -147,6 +147,11 @@ def ended(process: Process, outcome: Outcome) -> str:
     return play(plan, given).order[-1].node
 
 
+def test_steps_are_written_as_shortly_as_they_can_be_read() -> None:
+    ends = {"yes": {"node": {"type": "end"}}, "no": {"node": {"type": "end"}}}
+    assert to_steps(from_steps(STEPS)) == {**STEPS, "steps": {**STEPS["steps"], **ends}}
+
+
 @pytest.mark.parametrize(
     ("timeout", "ends"),
     [("no", "yes no no"), ("tell", "yes no yes"), ("late", "yes no late"), (["no"], "yes no no")],
@@ -233,6 +238,8 @@ LIST = {
 def test_a_list_runs_in_its_order(given_outcomes: dict[str, str], order: str) -> None:
     process = from_list(LIST)
     assert [each.code for each in check_process(process)] == ["outcome_ignored"] * 3
+    types = {edge.id: edge.type for edge in process.edges}
+    assert [types["first-parallel>a"], types["first-parallel>w"]] == [EdgeType.PARALLEL] * 2
     played = play(make_plan(process), answers(given_outcomes))
     assert " ".join(turn.node for turn in played.order) == order
 
