@@ -60,6 +60,7 @@ def last_start_on_two(yard: Yard) -> datetime:
     return max(yard.run(starts()))
 
 
+@pytest.mark.timeout(400)  # two hundred approvals, on a machine that may be busy with other tests
 def test_a_return_while_200_requests_run_loses_nothing_and_sends_nothing_new_there(yard: Yard) -> None:
     open_two(yard)
     row = begin(yard)
