@@ -9,9 +9,11 @@ from rules.process import EdgeType, Join, OnError, OnTimeout, Outcome
 from rules.process_plan import Loop, Plan
 from rules.process_state import OPEN, EdgeStatus, NodeStatus, Result, State, Step, Turn
 
-# An enumeration's member is looked up anew each time it is named, and these are named for every edge.
+# An enumeration's member is looked up anew each time it is named; these are named for every edge or every event.
 PENDING, LIVE, DEAD = EdgeStatus.PENDING, EdgeStatus.LIVE, EdgeStatus.DEAD
-WAITING = NodeStatus.WAITING
+WAITING, READY, COMPLETED = NodeStatus.WAITING, NodeStatus.READY, NodeStatus.COMPLETED
+FAILED, TIMEOUT = Outcome.FAILED, Outcome.TIMEOUT
+GOING_ON, ALL = Result.OPEN, Join.ALL
 
 #: The error of a node that wanted another round and had no other way to go.
 NO_ROUND_LEFT: Final = "no round is left, and no other edge goes on"
@@ -51,12 +53,12 @@ class Event:
         self.skipped: list[str] = []
         self.edges: list[tuple[str, EdgeStatus]] = []
         self.incident: Turn | None = None
-        self.result = Result.OPEN
+        self.result = GOING_ON
 
     def step(self) -> Step:
         """What was changed; ends the run where nothing keeps it open."""
         state = self.state
-        if state.result is Result.OPEN and not state.open_main:
+        if state.result is GOING_ON and not state.open_main:
             state.result = Result.COMPLETED if state.failed_by is None else Result.FAILED
             self.result = state.result
         # What became ready and was cancelled by the same event was never there.
@@ -68,9 +70,9 @@ class Event:
     def end(self, number: int, outcome: Outcome, error: str) -> None:
         """A node ended so; a failure goes its way: always edge, continue, incident, fail."""
         plan, state, node = self.plan, self.state, self.plan.nodes[number]
-        if outcome is Outcome.TIMEOUT and node.on_timeout is OnTimeout.FAIL:
-            outcome, error = Outcome.FAILED, error or NOBODY_ANSWERED
-        if outcome is Outcome.FAILED:
+        if outcome is TIMEOUT and node.on_timeout is OnTimeout.FAIL:
+            outcome, error = FAILED, error or NOBODY_ANSWERED
+        if outcome is FAILED:
             state.errors[number] = error
             if not any(plan.types[edge] is EdgeType.ALWAYS for edge in plan.leaving[number]):
                 if node.on_error is not OnError.CONTINUE:
@@ -90,7 +92,7 @@ class Event:
                 if all(edge in plan.loops for edge in live):
                     self._stop_at(number, NO_ROUND_LEFT, node.on_error)
                     return
-        self._close(number, NodeStatus.FAILED if outcome is Outcome.FAILED else NodeStatus.COMPLETED)
+        self._close(number, NodeStatus.FAILED if outcome is FAILED else COMPLETED)
         state.outcomes[number] = outcome
         self._leave(number, outcome)
 
@@ -98,7 +100,7 @@ class Event:
         """A node fails and nothing handles it: so does the process, unless it stands on a detached branch."""
         plan, state = self.plan, self.state
         state.errors[number] = error
-        state.outcomes[number] = Outcome.FAILED
+        state.outcomes[number] = FAILED
         self._close(number, NodeStatus.FAILED)
         if plan.detached[number]:
             self.resolve((edge, False) for edge in plan.leaving[number])
@@ -116,7 +118,7 @@ class Event:
             if status in OPEN:
                 self.cancelled.append(self._turn(number))
                 self._close(number, NodeStatus.CANCELLED)
-            elif status is NodeStatus.WAITING:
+            elif status is WAITING:
                 self.state.nodes[number] = NodeStatus.CANCELLED
 
     def resolve(self, first: Iterable[tuple[int, bool]]) -> None:
@@ -163,7 +165,7 @@ class Event:
             self.state.live[number],
             self.state.unresolved[number],
         )
-        if node.join is Join.ALL:
+        if node.join is ALL:
             return None if unresolved else live > 0
         if node.join is Join.STRICT:
             return None if unresolved else live == len(self.plan.entering[number])
@@ -176,7 +178,7 @@ class Event:
         plan, state, node = self.plan, self.state, self.plan.nodes[number]
         if self._is_stopping(number):
             return
-        if node.type == "end" and outcome is not Outcome.FAILED and not plan.detached[number]:
+        if node.type == "end" and outcome is not FAILED and not plan.detached[number]:
             state.ends.append(number)
             if node.config.get("terminate") is True:
                 self.cancel(each for each, detached in enumerate(plan.detached) if not detached)
@@ -206,8 +208,8 @@ class Event:
                     self.cancelled.append(
                         self._turn(number)
                     )  # a detached branch, overtaken by the next round
-                self._close(number, NodeStatus.WAITING)
-            state.nodes[number] = NodeStatus.WAITING
+                self._close(number, WAITING)
+            state.nodes[number] = WAITING
             state.iterations[number] += 1
             state.errors.pop(number, None)
             if number != tail:
@@ -224,7 +226,7 @@ class Event:
 
     def _open(self, number: int) -> None:
         state = self.state
-        state.nodes[number] = NodeStatus.READY
+        state.nodes[number] = READY
         state.queue[number] = None
         self.ready.append(number)
         if self.plan.detached[number]:
