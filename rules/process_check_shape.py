@@ -35,9 +35,15 @@ def shape_problems(process: Process) -> Iterator[Problem]:
             )
         else:
             yield from _edge_problems(edge, types.get(edge.source or "", ""))
+    yield from _branch_problems(process)
+
+
+def _branch_problems(process: Process) -> Iterator[Problem]:
+    types: dict[str | None, list[EdgeType]] = {}
+    for edge in process.edges:
+        types.setdefault(edge.source, []).append(edge.type)
     for node in process.nodes:
-        leaving = {edge.type for edge in process.edges if edge.source == node.id}
-        kind = NODE_TYPES.get(node.type)
+        kind, leaving = NODE_TYPES.get(node.type), types.get(node.id, [])
         if kind is None or not kind.branches:
             continue
         missing = [each for each in _BRANCHES if each not in leaving]

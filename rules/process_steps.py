@@ -97,7 +97,7 @@ class _Steps:
         at = f"steps.{step_id}"
         if not isinstance(step, Mapping) or not isinstance(step.get("node"), Mapping | str):
             raise Invalid("A step is an object with a node.", at)
-        for name in step.keys() - {"node", "condition", "go_to", "always", "parallel"}:
+        for name in sorted(map(str, step.keys() - {"node", "condition", "go_to", "always", "parallel"})):
             raise Invalid("This entry is unknown.", f"{at}.{name}")
         condition = step.get("condition", {})
         if not isinstance(condition, Mapping) or condition.keys() - {*_IN_CONDITION, "timeout"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,12 @@ from rules.process import (
     Process,
     ValueKind,
 )
+from rules.process_check import check_process
+from rules.process_language import Language
 from rules.process_plan import Plan, make_plan
+from rules.process_play import play
+from rules.process_steps import to_steps
+from rules.process_words import tell
 
 OUTCOMES = {
     "T": Outcome.SATISFIED,
@@ -37,6 +43,8 @@ _TYPES |= {"A": EdgeType.ALWAYS, "D": EdgeType.PARALLEL}
 _PART = re.compile(r"(?P<source>\w+)(?:-(?P<kind>[TFPAD])(?P<most>\d*))?>(?P<target>\w+)")
 _ENUMS: dict[str, Any] = {"join": Join, "on_error": OnError, "on_timeout": OnTimeout}
 
+#: The entries of a case that `drawn` takes.
+SETTINGS = ("graph", "nodes", "on_branch_failure")
 CASES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "cases" / "process.json").read_text(encoding="utf-8")
 )["cases"]
@@ -119,3 +127,14 @@ def sound(graph: str, nodes: Mapping[str, Mapping[str, Any]] | None = None, **mo
         for node in process.nodes
     )
     return replace(process, nodes=tuple(configured))
+
+
+def everything_said() -> str:
+    """All that follows from the cases, in its order: a workflow is replayed in another process, with other hashes."""
+    said: list[object] = []
+    for case in CASES:
+        plan = planned(**{name: case[name] for name in SETTINGS if name in case})
+        played = play(plan, answers(case.get("outcomes", {})))
+        said += [played.order, played.steps, played.state.to_content(plan), tell(plan, Language.SPANISH)]
+        said += [to_steps(plan.process), [each.to_content() for each in check_process(plan.process)]]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()

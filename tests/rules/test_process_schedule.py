@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,9 +32,7 @@ from rules.process_schedule import (
 )
 from rules.process_state import EdgeStatus, NodeStatus, Result, State, StateOfAnotherProcess, Turn
 from tests.rules.graphs import GRAPHS, Graph, random_graph
-from tests.rules.processes import CASES, answers, drawn, planned
-
-_SETTINGS = ("graph", "nodes", "on_branch_failure")
+from tests.rules.processes import CASES, SETTINGS, answers, drawn, everything_said, planned
 
 
 def having(plan: Plan, state: State, status: NodeStatus) -> set[str]:
@@ -39,7 +41,7 @@ def having(plan: Plan, state: State, status: NodeStatus) -> set[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_a_published_case_comes_out(case: dict[str, Any]) -> None:
-    plan = planned(**{name: case[name] for name in _SETTINGS if name in case})
+    plan = planned(**{name: case[name] for name in SETTINGS if name in case})
     played = play(plan, answers(case.get("outcomes", {})))
     state = played.state
     assert " ".join(turn.node for turn in played.order) == case["order"]
@@ -54,7 +56,7 @@ def test_a_published_case_comes_out(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_a_case_goes_on_from_its_written_state_after_every_event(case: dict[str, Any]) -> None:
-    plan = planned(**{name: case[name] for name in _SETTINGS if name in case})
+    plan = planned(**{name: case[name] for name in SETTINGS if name in case})
     given_answers = answers(case.get("outcomes", {}))
     straight = play(plan, given_answers)
     state, _ = start(plan)
@@ -224,10 +226,27 @@ def test_every_graph_ends_with_each_edge_resolved_once_and_the_same_whoever_is_q
 
 
 @pytest.mark.simulation
+@pytest.mark.timeout(600)
 def test_twenty_thousand_graphs_end_the_same_whoever_is_quicker() -> None:
     chance = random.Random(20261121)  # noqa: S311 (a simulation, and to be run again)
     for number in range(20_000):
-        judge_every_graph(random_graph(chance, most=24), number)
+        judge_every_graph(random_graph(chance, most=16), number)
+
+
+def test_nothing_depends_on_how_python_hashes_text() -> None:
+    command = "from tests.rules.processes import everything_said; print(everything_said())"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", command],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert said == [f"{everything_said()}\n"] * 2
 
 
 @given(st.data())
