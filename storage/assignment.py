@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Numeric, Text, and_, cast, func, insert, or_, select
+from sqlalchemy import ForeignKey, Index, Numeric, Text, func, insert, literal_column, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.assignment import Exposure, Say, assign, say_at_review
@@ -21,7 +21,7 @@ from rules.rollout_target import FlagTarget, PolicyTarget
 from storage import policy, rollout_flag, rollout_policy
 from storage.database import Base
 from storage.policy import RuleSetRow
-from storage.rollout import RolloutRow
+from storage.rollout import OPEN, RolloutRow
 
 
 class AssignmentRow(Base):
@@ -39,30 +39,24 @@ class AssignmentRow(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-_EXPOSED: Final = [state.value for state in EXPOSED]
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(sorted(f"'{value}'" for value in values))
+
+
 #: The rollouts that give something to some of the requests submitted now, as one text; NULL where none does.
-#: It goes with a statement that every submit sends anyway. Which states those are: `Progress.is_exposed`.
-EXPOSURES: Final = (
-    select(
-        cast(
-            func.jsonb_agg(
-                func.jsonb_build_object(
-                    "id", RolloutRow.id, "kind", RolloutRow.kind, "target", RolloutRow.target,
-                    "step", RolloutRow.plan["steps"][RolloutRow.step],
-                )
-            ),
-            Text,
-        )
-    )
-    .where(
-        RolloutRow.kind.in_(BY_ASSIGNMENT),
-        or_(
-            RolloutRow.state.in_(_EXPOSED),
-            and_(RolloutRow.state == State.PAUSED.value, RolloutRow.resumes.in_(_EXPOSED)),
-        ),
-    )
-    .scalar_subquery()
-)  # fmt: skip
+#: It goes with a statement that every submit sends anyway, so it has no parameters to fill in. Which states those
+#: are: `Progress.is_exposed`.
+EXPOSURES: Final = literal_column(
+    f"""(
+      SELECT CAST(jsonb_agg(jsonb_build_object(
+        'id', id, 'kind', kind, 'target', target, 'step', plan -> 'steps' -> step
+      )) AS text)
+      FROM rollout
+      WHERE kind IN ({_listed(BY_ASSIGNMENT)}) AND {OPEN.text}
+        AND (state IN ({_listed(EXPOSED)}) OR (state = '{State.PAUSED}' AND resumes IN ({_listed(EXPOSED)})))
+    )""",  # noqa: S608  (constants of the code)
+    Text,
+)
 
 
 @lru_cache(maxsize=64)

@@ -65,8 +65,8 @@ def set_or_propose(session: Session, change: Change, person_id: UUID) -> FlagPro
     return row
 
 
-def confirm(session: Session, proposal_id: UUID, person_id: UUID) -> None:
-    """Agree to a proposal as the second person; from the commit on it stands.
+def confirm(session: Session, proposal_id: UUID, person_id: UUID) -> FlagProposalRow:
+    """Agree to a proposal as the second person; from the commit on it stands, or its rollout may begin.
 
     Raises:
         NotFound, NotAllowed: there is none, or it is the person's own.
@@ -77,8 +77,9 @@ def confirm(session: Session, proposal_id: UUID, person_id: UUID) -> None:
     _close(session, row, CONFIRMED, person_id)
     if row.level == FOR_ROLLOUT:
         _agree_to_rollout(session, row, person_id)
-        return
+        return row
     set_value(session, _change(row), Actor.person(row.proposed_by), confirmed_by=person_id)
+    return row
 
 
 def refuse(session: Session, proposal_id: UUID, person_id: UUID) -> None:

@@ -36,7 +36,7 @@ def begin(session: Session, rule_set_id: UUID, plan: Plan, person_id: UUID, why:
     """
     row = policy.by_id(session, rule_set_id)
     names = department.names(session)
-    whose = names.get(row.department_id, "the default rules")
+    whose = names.get(row.department_id, "departments without their own")
     if not row.is_candidate:
         raise NotACandidate(
             f"Version {row.version} of {whose} was put in force when it was saved. Save what you want to try as a candidate."

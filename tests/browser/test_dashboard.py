@@ -79,7 +79,7 @@ def test_a_rollout_is_begun_and_taken_back_by_hand(page: Page, company: Company,
     first.get_by_label("IT", exact=True).check()
     page.get_by_label("Why?").fill("release 42")
     page.get_by_role("button", name="Begin").click()
-    expect(page.get_by_text("The rollout of b2 has begun")).to_be_visible()
+    expect(page.get_by_text("The rollout of Build b2 has begun")).to_be_visible()
     release.exposed(sessions)
     expect(page.locator("#running")).to_contain_text("The gate was passed.")
     page.get_by_label("What is wrong?").fill("orders fail")

@@ -17,6 +17,7 @@ from rules.evidence import Counts, bounds
 from rules.person import Person
 from rules.rollout import Kind, State, share_at
 from rules.rollout_command import Command, commands_for, may_steer
+from rules.rollout_target import PolicyTarget
 from storage import build_return, rollout_figures
 from storage.build import BuildRouteRow, BuildRow
 from storage.build_return import BuildReturnRow
@@ -156,7 +157,7 @@ def steps_of(row: RolloutRow, names: Mapping[str, str]) -> list[dict[str, Any]]:
     place = _place(row)
     found: list[dict[str, Any]] = [{"name": str(_("Gate")), "note": _GATES[Kind(row.kind)]}]
     for step in plan.steps:
-        whom = ", ".join(names.get(one, one) for one in step.departments) or str(_("everybody"))
+        whom = ", ".join(names.get(one, one) for one in step.departments) or _everybody(row)
         note = str(_("%(time)s, %(count)s requests", time=span(step.min_seconds), count=step.min_samples)) + (
             str(_("; waits for a person")) if step.manual else ""
         )
@@ -172,6 +173,13 @@ def steps_of(row: RolloutRow, names: Mapping[str, str]) -> list[dict[str, Any]]:
         if number == place:
             one["state"] = "stopped" if stopped else "now"
     return found
+
+
+def _everybody(row: RolloutRow) -> str:
+    """Whom a step without departments reaches."""
+    return (
+        PolicyTarget.from_content(row.content).department if row.kind == Kind.POLICY else str(_("everybody"))
+    )
 
 
 def _place(row: RolloutRow) -> int:

@@ -28,7 +28,9 @@ from rules.errors import BusinessError, Invalid, InvalidFields
 from rules.flag import Flag
 from rules.flag_change import AlreadyProposed, FlagChangedSinceShown
 from rules.person import Act
-from storage import department, flag, flag_proposal
+from rules.rollout import Kind
+from rules.rollout_target import lane_of
+from storage import department, flag, flag_proposal, rollout
 from storage import person as people
 from storage.flag import FlagProposalRow
 
@@ -64,6 +66,7 @@ def _page(one: Flag, typed: dict[str, str], problems: dict[str, str], missed: Se
         roll=roll_at(revision),
         overrides=overrides_of(one),
         proposals=proposals_of(one),
+        running=rollout.open_in(session, lane_of(Kind.FLAG, one.key)),
         story=story_of(one),
         departments=department.names(session),
         people=people.all_people(session),
@@ -114,8 +117,10 @@ def flags_answer(key: str, proposal_id: UUID) -> ResponseReturnValue:
     one, session, person = flag.known(key), database.session(), current_person()
     match request.form.get("answer"):
         case "agree":
-            flag_proposal.confirm(session, proposal_id, person.id)
+            row = flag_proposal.confirm(session, proposal_id, person.id)
+            is_trial = row.level == flag_proposal.FOR_ROLLOUT
             said = _("Agreed. Every worker goes by it within a second.")
+            said = _("Agreed. The rollout goes on; nothing is set for all.") if is_trial else said
         case "decline":
             flag_proposal.refuse(session, proposal_id, person.id)
             said = _("Declined; nothing was changed.")
