@@ -61,6 +61,8 @@ class Event:
         if state.result is GOING_ON and not state.open_main:
             state.result = Result.COMPLETED if state.failed_by is None else Result.FAILED
             self.result = state.result
+        if state.result is not GOING_ON and not state.open_detached:
+            self.cancel(range(len(state.nodes)))  # detached branches that nothing will lead to any more
         # What became ready and was cancelled by the same event was never there.
         turns = tuple([self._turn(number) for number in self.ready if number in state.queue])
         return Step(

@@ -170,6 +170,18 @@ def test_the_next_round_ends_only_the_detached_branch_of_the_last() -> None:
     assert [step.cancelled for step in played.steps if step.cancelled] == [(Turn("n", 1),)]
 
 
+def test_the_first_of_two_failures_fails_the_process() -> None:
+    case = next(each for each in CASES if each["name"] == "a second failure while the rest may end")
+    plan = planned(**{name: case[name] for name in SETTINGS if name in case})
+    assert play(plan, answers(case["outcomes"])).state.failed_by == plan.numbers["a"]
+
+
+def test_a_new_round_forgets_what_failed_in_the_last() -> None:
+    plan = planned("d>x, x>m, m-F3>d, m-T>e", {"x": {"on_error": "continue"}})
+    assert play(plan, answers({"x": "XC", "m": "F-"})).state.errors == {}
+    assert play(plan, answers({"x": "CX", "m": "F-"})).state.errors == {plan.numbers["x"]: "as played"}
+
+
 def test_nothing_is_reported_twice() -> None:
     plan = planned("a>b, b>c")
     state, _ = start(plan)
