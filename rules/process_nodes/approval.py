@@ -100,8 +100,8 @@ def _say(config: Mapping[str, Any], language: Language) -> str:
 
 
 def _lets_go(node: Node) -> bool:
-    # Where silence counts as yes, nobody has agreed.
-    return node.on_timeout is not OnTimeout.TRUE
+    # Where silence counts as yes, or the requester's own word does, nobody has agreed.
+    return node.on_timeout is not OnTimeout.TRUE and node.config.get("requester_may_decide") is not True
 
 
 TYPE: Final = NodeType(
