@@ -14,6 +14,9 @@ from activities.decision import DecisionActivities
 from activities.gate import GateActivities
 from activities.notification import NotificationActivities, Teller
 from activities.order import OrderActivities
+from activities.process import ProcessActivities
+from activities.process_nodes import executors
+from activities.process_work import TaskTeller
 from activities.product import ProductActivities
 from activities.rehearsal import RehearsalActivities
 from activities.replay import ReplayActivities, SmokeActivities
@@ -60,6 +63,20 @@ def approvals(means: Means) -> list[Callable[..., Any]]:
         order.read_order_back,
         order.ask_settlement,
         notification.tell_people,
+        *processes(means),
+    ]
+
+
+def processes(means: Means) -> list[Callable[..., Any]]:
+    """The activities of processes; an approvals worker serves them, too."""
+    teller = TaskTeller(means.teller.public_url, means.teller.has_chat)
+    process = ProcessActivities(means.sessions, executors(teller))
+    return [
+        process.load_process,
+        process.run_node,
+        process.settle_node,
+        process.note_news,
+        process.load_value,
     ]
 
 

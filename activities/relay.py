@@ -14,6 +14,7 @@ import redis
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
+from activities.relay_process import FOR_PROCESSES, carry_to_process
 from gateways import temporal, temporal_builds, temporal_gate
 from gateways.chat import Chat, ChatNotTaken
 from gateways.mail import Mailer, MailNotTaken
@@ -73,6 +74,8 @@ class OutboxRelay:
             return None
         if Kind(row.kind) in _FOR_BUILDS:
             return await _carry_to_builds(client, Kind(row.kind), row.payload["build_id"])
+        if Kind(row.kind) in FOR_PROCESSES:
+            return await carry_to_process(client, self.sessions, Kind(row.kind), row.payload)
         run_id = workflow_id(_request_id(row))
         if Kind(row.kind) is Kind.START_APPROVAL:
             build = builds.get(_request_id(row))

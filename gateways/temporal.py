@@ -1,4 +1,4 @@
-"""Temporal: the connection, the search attributes, starting and signalling approvals. Knows no reason for either."""
+"""Temporal: the connection, the search attributes, starting and signalling runs. Knows no reason for either."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from rules import messages
 from rules.messages import PurchaseInput, RolloutInput
+from rules.process_messages import PROCESS, ProcessInput, run_workflow_id
 from settings import Settings
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "leave",
     "signal",
     "start_approval",
+    "start_process",
     "wake_rollout",
 ]
 
@@ -45,6 +47,9 @@ STATUS: Final = SearchAttributeKey.for_keyword("Status")
 AMOUNT: Final = SearchAttributeKey.for_float("Amount")
 REQUESTER: Final = SearchAttributeKey.for_keyword("Requester")
 AUTO_APPROVED: Final = SearchAttributeKey.for_bool("AutoApproved")
+PROCESS_KEY: Final = SearchAttributeKey.for_keyword("Process")
+PROCESS_VERSION: Final = SearchAttributeKey.for_int("ProcessVersion")
+AWAITING_ROLE: Final = SearchAttributeKey.for_keyword_list("AwaitingRole")
 
 _TYPES: Final[dict[str, IndexedValueType.ValueType]] = {
     DEPARTMENT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -52,6 +57,9 @@ _TYPES: Final[dict[str, IndexedValueType.ValueType]] = {
     AMOUNT.name: IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE,
     REQUESTER.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     AUTO_APPROVED.name: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+    PROCESS_KEY.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    PROCESS_VERSION.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    AWAITING_ROLE.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
 }
 
 #: A call that takes longer than this is given up; the outbox keeps the message.
@@ -93,7 +101,7 @@ def leave(code: int) -> NoReturn:
 
 
 async def ensure_search_attributes(client: Client) -> None:
-    """Make the search attributes of an approval known to the namespace; harmless when repeated."""
+    """Make the search attributes of our runs known to the namespace; harmless when repeated."""
     service = client.operator_service
     known = await service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace), timeout=CALL_SECONDS
@@ -147,6 +155,29 @@ async def start_approval(
         if build_id is not None and error.status is RPCStatusCode.FAILED_PRECONDITION:
             raise NoSuchBuild(build_id) from error
         raise
+
+
+async def start_process(client: Client, given: ProcessInput, title: str) -> None:
+    """Start the one workflow of a run; an already started or ended one counts as started. Raises RPCError."""
+    try:
+        await client.start_workflow(
+            PROCESS,
+            given,
+            id=run_workflow_id(given.run_id),
+            task_queue=messages.APPROVALS_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(PROCESS_KEY, given.process),
+                    SearchAttributePair(PROCESS_VERSION, given.version),
+                ]
+            ),
+            static_summary=title[:200],
+            rpc_timeout=CALL_SECONDS,
+        )
+    except WorkflowAlreadyStartedError:
+        return
 
 
 def _held_on(build_id: str | None) -> PinnedVersioningOverride | None:

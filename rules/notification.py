@@ -30,6 +30,10 @@ class Kind(StrEnum):
     PRICE_ROSE = "price_rose"
     WITHDRAWN = "withdrawn"
     ROLLOUT = "rollout"
+    TASK_ASKED = "task_asked"
+    TASK_REMINDED = "task_reminded"
+    TASK_ESCALATED = "task_escalated"
+    NOTICE = "notice"
 
 
 class Channel(StrEnum):
@@ -106,6 +110,18 @@ _LINES: dict[Kind, tuple[str, str]] = {
         "Withdrawn: {number} {title}",
         "{requester} took the request for {title} ({amount}) back. Nothing is left for you to do.",
     ),
+    # The number is the process, the title the node.
+    Kind.TASK_ASKED: ("Please decide: {number}, {title}", "{number} asks you about {title}. {detail}"),
+    Kind.TASK_REMINDED: (
+        "Still waiting: {number}, {title}",
+        "Your answer on {title} is waited for. {detail}",
+    ),
+    Kind.TASK_ESCALATED: (
+        "Handed to you: {number}, {title}",
+        "Nobody has decided on {title} yet, so you are asked now. {detail}",
+    ),
+    # A process says it in its own words.
+    Kind.NOTICE: ("{number}: {title}", "{title}\n\n{detail}"),
     # The number is what is rolled out, the title where that stands.
     Kind.ROLLOUT: (
         "Rollout of {number}: {title}",

@@ -149,7 +149,8 @@ class Book:
                 status = NodeStatus.FAILED
         if not is_incident:
             entry = result_entry(outcome, output, error)
-            self._bytes += len(written(entry))
+            before = self.results.get(turn.node)
+            self._bytes += len(written(entry)) - (len(written(before)) if before else 0)
             self.results[turn.node] = entry
         is_plain = is_written and status is NodeStatus.COMPLETED and not error
         self._tell(

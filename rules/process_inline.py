@@ -11,6 +11,7 @@ from rules.errors import Invalid
 from rules.process import Node, Outcome
 from rules.process_condition import Test, evaluate
 from rules.process_template import render
+from rules.process_value import LARGEST_CARRIED_BYTES, written
 
 #: What is said of a test in a run's history is cut to this.
 LONGEST_SHOWN: Final = 200
@@ -34,7 +35,11 @@ def compute(node: Node, context: Mapping[str, Any]) -> Computed:
     Raises:
         BusinessError: a template leads nowhere, or values cannot be compared or added up.
     """
-    return _COMPUTE[node.type](node, context)
+    computed = _COMPUTE[node.type](node, context)
+    size = len(written(computed.output))
+    if size > LARGEST_CARRIED_BYTES:
+        raise Invalid(f"This makes {size:,} bytes; at most {LARGEST_CARRIED_BYTES:,} fit into a variable.")
+    return computed
 
 
 def _condition(node: Node, context: Mapping[str, Any]) -> Computed:

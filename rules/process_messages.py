@@ -97,6 +97,7 @@ class SettleStep:
     node: str
     iteration: int
     type: str
+    title: str
     why: str
     room_bytes: int
 

@@ -71,12 +71,13 @@ def tell(
     *,
     step: str = "",
     to_chat: bool = False,
+    channels: Sequence[Channel] = (Channel.PAGE, Channel.MAIL),
 ) -> None:
     """Write the messages into the current transaction, once however often it is called.
 
     Args:
         request_id: what it is about; None for what concerns no request.
-        recipients: who gets it on the page and by mail.
+        recipients: who gets it on the channels, by default on the page and by mail.
         step: tells repeats of one kind apart.
         to_chat: whether the company's chat channel gets it too.
     """
@@ -89,9 +90,7 @@ def tell(
         "body": words.body,
     }
     for recipient in recipients:
-        rows += [
-            shared | {"recipient_id": recipient, "channel": c.value} for c in (Channel.PAGE, Channel.MAIL)
-        ]
+        rows += [shared | {"recipient_id": recipient, "channel": each.value} for each in channels]
     if to_chat:
         rows.append(shared | {"recipient_id": None, "channel": Channel.CHAT.value})
     if rows:

@@ -56,7 +56,7 @@ class ProcessRunRow(Base):
     __tablename__ = "process_run"
     __table_args__ = (
         Index("uq_process_run_start_key", "process_key", "start_key", unique=True),
-        Index("uq_process_run_parent", "parent_id", "parent_node", "parent_iteration", unique=True),
+        Index("ix_process_run_parent", "parent_id", "parent_node", "parent_iteration"),
         Index("ix_process_run_process_key_started_at", "process_key", "started_at"),
         Index("ix_process_run_open", "started_at", postgresql_where=text("status = 'open'")),
     )
@@ -130,19 +130,16 @@ def begin(
 def begin_part(
     session: Session, parent: ProcessRunRow, node: str, iteration: int, key: str, given: Mapping[str, Any]
 ) -> ProcessRunRow:
-    """The run that a node of another is; the same one when called again. Its parent starts it.
+    """The run that a node of another is; the same one when called again, unless that has failed. Its parent starts it.
+
+    Args:
+        parent: its node's row is held by the caller.
 
     Raises:
         NotFound, InvalidFields, TooDeep.
     """
-    earlier = session.scalars(
-        select(ProcessRunRow).where(
-            ProcessRunRow.parent_id == parent.id,
-            ProcessRunRow.parent_node == node,
-            ProcessRunRow.parent_iteration == iteration,
-        )
-    ).one_or_none()
-    if earlier is not None:
+    earlier = part_of(session, parent.id, node, iteration)
+    if earlier is not None and earlier.status in (OPEN, Result.COMPLETED.value):
         return earlier
     version = process.deployed(session, key)
     starter = Actor("person" if parent.started_by else "system", parent.started_by)
@@ -151,6 +148,21 @@ def begin_part(
         session, version, judged, starter, parent.chain,
         parent_id=parent.id, parent_node=node, parent_iteration=iteration,
     )  # fmt: skip
+
+
+def part_of(session: Session, parent_id: UUID, node: str, iteration: int) -> ProcessRunRow | None:
+    """The newest run that a node of another is."""
+    return session.scalars(
+        select(ProcessRunRow)
+        .where(
+            ProcessRunRow.parent_id == parent_id,
+            ProcessRunRow.parent_node == node,
+            ProcessRunRow.parent_iteration == iteration,
+        )
+        .order_by(ProcessRunRow.started_at.desc(), ProcessRunRow.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
 
 
 def _of_start_key(session: Session, key: str, start_key: str | None) -> ProcessRunRow | None:
@@ -267,6 +279,6 @@ def wake(session: Session, run_id: UUID, node: str, iteration: int) -> None:
 def cancel(session: Session, run_id: UUID, by: UUID, reason: str) -> ProcessRunRow:
     """Ask for a run to be called off; its workflow does it. Raises NotFound, RunHasEnded."""
     row = require_open(session, run_id)
-    outbox.put(session, Kind.CANCEL_PROCESS, None, {"run_id": str(run_id)})
+    outbox.put(session, Kind.CANCEL_PROCESS, None, {"run_id": str(run_id), "reason": reason})
     audit.record(session, Actor.person(by), "process_run.cancel_asked", run=str(run_id), reason=reason)
     return row

@@ -68,7 +68,11 @@ def begin(
         .values(
             run_id=run_id, node=node, iteration=iteration, status=NodeStatus.RUNNING.value, given=dict(given)
         )
-        .on_conflict_do_nothing()
+        .on_conflict_do_update(
+            index_elements=["run_id", "node", "iteration"],
+            set_={"given": dict(given)},
+            where=(ProcessStepRow.status == NodeStatus.RUNNING.value) & ProcessStepRow.ended_at.is_(None),
+        )
     )
     return by_id(session, run_id, node, iteration)
 

@@ -8,11 +8,12 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.build_gate import BuildGate
+from workflows.process import Process
 from workflows.purchase_approval import PurchaseApproval
 from workflows.rollout import Rollout
 from workflows.smoke_run import SmokeRun
 
-APPROVALS: Final = (PurchaseApproval,)
+APPROVALS: Final = (PurchaseApproval, Process)
 #: What every build serves beside the approvals.
 TRIALS: Final = (SmokeRun,)
 #: Served by the control worker, which is no build: a bad build cannot steer its own way.

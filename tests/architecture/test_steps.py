@@ -12,6 +12,7 @@ from activities import (
     gate,
     notification,
     order,
+    process,
     product,
     registry,
     rehearsal,
@@ -19,7 +20,7 @@ from activities import (
     review,
     rollout,
 )
-from workflows import gate_steps, rollout_steps, steps
+from workflows import gate_steps, process_steps, rollout_steps, steps
 
 ROOT = Path(__file__).parents[2]
 HOMES = (product.ProductActivities, review.ReviewActivities, decision.DecisionActivities,
@@ -80,6 +81,26 @@ def test_the_steps_of_a_rollout_are_its_activities_and_are_served() -> None:
         assert _types(step) == _types(theirs[name]), name
         assert re.findall(r'"([a-z_]+)",', inspect.getsource(step))[0] == name
     served = set(re.findall(r"\.([a-z_]+),\n", inspect.getsource(registry.rollouts)))
+    assert theirs.keys() <= served
+
+
+def test_the_steps_of_a_process_are_its_activities_and_are_served() -> None:
+    theirs = {
+        name: method
+        for name, method in inspect.getmembers(process.ProcessActivities, inspect.isfunction)
+        if hasattr(method, "__temporal_activity_definition")
+    }
+    steps_of_it = {
+        name: function
+        for name, function in inspect.getmembers(process_steps, inspect.iscoroutinefunction)
+        if not name.startswith("_") and name != "run_part"
+    }
+    assert steps_of_it.keys() == theirs.keys()
+    for name, step in steps_of_it.items():
+        hints = _types(step)
+        assert (hints["given"], hints["return"]) == tuple(_types(theirs[name]).values()), name
+        assert re.findall(r'"([a-z_]+)",', inspect.getsource(step))[0] == name
+    served = set(re.findall(r"\.([a-z_]+),\n", inspect.getsource(registry.processes)))
     assert theirs.keys() <= served
 
 

@@ -15,8 +15,12 @@ from tests.replay.rollouts import ROLLOUTS
 from tests.workflows.conftest import desk as desk
 from tests.workflows.desk import Desk
 from tests.workflows.journeys import JOURNEYS
+from tests.workflows.process_cases import Case, file_name, published
+from tests.workflows.process_played import Played
+from tests.workflows.process_played import played as played
 
 HISTORIES = Path(__file__).parent / "histories"
+PROCESSES = Path(__file__).parent / "processes"
 
 
 @pytest.mark.parametrize("name", JOURNEYS)
@@ -35,6 +39,11 @@ def test_record_a_rollout(names: tuple[str, ...], yard: Yard) -> None:
         keep(name, yard.run(_ended(yard, workflow_id)))
 
 
+@pytest.mark.parametrize("case", published(), ids=lambda case: case.name)
+def test_record_a_case_of_a_process(case: Case, played: Played) -> None:
+    write(PROCESSES / f"{file_name(case)}.json", played.histories[case.name])
+
+
 async def _ended(yard: Yard, workflow_id: str) -> str:
     """The history of a workflow's first run, after its end: a wake that came too late may have begun another."""
     await yard.client.get_workflow_handle(workflow_id).result()
@@ -48,8 +57,13 @@ async def _ended(yard: Yard, workflow_id: str) -> str:
 def keep(name: str, recorded: str) -> None:
     """Write a history down, without the machine."""
     assert '"EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"' in recorded
+    write(HISTORIES / f"{name}.json", recorded)
+
+
+def write(path: Path, recorded: str) -> None:
+    """Write a history to a file, without the machine."""
     kept = json.dumps(without_machine(json.loads(recorded)), indent=1, sort_keys=True)
-    (HISTORIES / f"{name}.json").write_text(kept + "\n")
+    path.write_text(kept + "\n")
 
 
 def without_machine(value: Any) -> Any:

@@ -22,6 +22,8 @@ from workflows import registry, rollout_steps, steps
 from workflows.purchase_approval import REVIEW_PATCH
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+#: See test_process_histories.py.
+OF_PROCESSES = sorted((Path(__file__).parent / "processes").glob("*.json"))
 
 
 def replay(paths: Sequence[Path], *workflows: type) -> dict[str, BaseException | None]:
@@ -72,7 +74,7 @@ def test_every_journey_has_a_recorded_history() -> None:
 
 
 def test_every_workflow_that_a_worker_serves_has_a_recorded_history() -> None:
-    names = {workflow_type(path) for path in HISTORIES}
+    names = {workflow_type(path) for path in [*HISTORIES, *OF_PROCESSES]}
     served = {*registry.APPROVALS, *registry.TRIALS, *registry.CONTROL}
     assert names == {each.__name__ for each in served}
 

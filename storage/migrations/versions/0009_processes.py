@@ -155,7 +155,7 @@ def _runs() -> None:
         "ix_process_run_process_key_started_at", "process_run", ["process_key", "started_at"], unique=False
     )
     op.create_index(
-        "uq_process_run_parent", "process_run", ["parent_id", "parent_node", "parent_iteration"], unique=True
+        "ix_process_run_parent", "process_run", ["parent_id", "parent_node", "parent_iteration"], unique=False
     )
     op.create_index("uq_process_run_start_key", "process_run", ["process_key", "start_key"], unique=True)
 

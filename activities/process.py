@@ -1,0 +1,103 @@
+"""The steps of a process: load it, run a node, look again at one that waits, write down what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session, sessionmaker
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.heartbeat import beating
+from activities.process_work import Executor, Work
+from rules.errors import BusinessError
+from rules.process_elsewhere import part_of
+from rules.process_messages import (
+    LoadedProcess,
+    LoadedValue,
+    LoadValue,
+    NodeResult,
+    NodeStep,
+    NoteNews,
+    ProcessInput,
+    SettleStep,
+)
+from storage import process, process_news, process_run, process_step, process_value
+from storage.process_step import ProcessStepRow
+
+
+@dataclass(frozen=True)
+class ProcessActivities:
+    """Steps of every process; `executors` know what each type of node does."""
+
+    sessions: sessionmaker[Session]
+    executors: Mapping[str, Executor]
+
+    @activity.defn
+    def load_process(self, given: ProcessInput) -> LoadedProcess:
+        """The definition that a run follows, and its input."""
+        with _refusals_are_final(), self.sessions.begin() as session:
+            row = process_run.by_id(session, UUID(given.run_id))
+            return LoadedProcess(process.version(session, row.process_key, row.version).content, row.given)
+
+    @activity.defn
+    def run_node(self, given: NodeStep) -> NodeResult:
+        """Run a node once, however often this is called; a refusal fails it, a fault has it tried again."""
+        executor = self.executors.get(given.type)
+        if executor is None:
+            raise ApplicationError(f"{given.type!r} cannot be run here.", non_retryable=True)
+        with _refusals_are_final():
+            if executor.calls_out:
+                with self.sessions.begin() as session:
+                    self._work(session, given)
+            with self.sessions.begin() as session, beating():
+                work = self._work(session, given)
+                return _told_before(work.row) or executor.begin(work)
+
+    @activity.defn
+    def settle_node(self, given: SettleStep) -> NodeResult:
+        """Look again at a node that waits."""
+        with _refusals_are_final(), self.sessions.begin() as session:
+            run_id = UUID(given.run_id)
+            row = process_step.by_id(session, run_id, given.node, given.iteration)
+            run = process_run.by_id(session, run_id)
+            work = Work(session, run, row, given.title, given.room_bytes)
+            return _told_before(row) or self.executors[given.type].settle(work, given.why)
+
+    @activity.defn
+    def note_news(self, given: NoteNews) -> None:
+        """Write down what has happened in a run."""
+        with self.sessions.begin() as session:
+            process_news.note(session, given)
+
+    @activity.defn
+    def load_value(self, given: LoadValue) -> LoadedValue:
+        """A large value, or a part of it."""
+        with _refusals_are_final(), self.sessions.begin() as session:
+            return LoadedValue(*part_of(process_value.read(session, given.sha256), tuple(given.path)))
+
+    def _work(self, session: Session, given: NodeStep) -> Work:
+        run_id = UUID(given.run_id)
+        row = process_step.begin(session, run_id, given.node, given.iteration, given.config)
+        return Work(session, process_run.by_id(session, run_id), row, given.title, given.room_bytes)
+
+
+def _told_before(row: ProcessStepRow) -> NodeResult | None:
+    """How a node ended that needs nothing more; None for one that runs."""
+    if row.is_open:
+        return None
+    if not row.outcome:
+        raise ApplicationError(f"{row.node} was {row.status}", non_retryable=True)
+    return NodeResult(row.outcome, row.output, row.error)
+
+
+@contextmanager
+def _refusals_are_final() -> Iterator[None]:
+    """A refusal is the same at the next attempt, so there is none."""
+    try:
+        yield
+    except BusinessError as refusal:
+        raise ApplicationError(refusal.message, type=refusal.code, non_retryable=True) from refusal

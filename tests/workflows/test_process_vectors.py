@@ -1,0 +1,60 @@
+"""The published cases and made-up graphs on the real server: they come out as the pure scheduler says."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.process import Outcome
+from rules.process_schedule import begin, report, start
+from rules.process_state import NodeStatus, Result, Turn
+from tests.workflows.process_cases import AS_PLAYED, EVERY, Case, plain
+from tests.workflows.process_played import Played
+from tests.workflows.process_played import played as played
+
+
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: case.name)
+def test_a_case_comes_out_on_the_server_as_the_scheduler_says(case: Case, played: Played) -> None:
+    run = played.hall.look(played.runs[case.name])
+    assert run.state is not None
+    assert plain(run.state) in case.expected()
+    assert run.status == run.state["result"]
+
+
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: case.name)
+def test_what_postgres_was_told_of_a_case_leads_to_the_same_state_again(case: Case, played: Played) -> None:
+    run_id = played.runs[case.name]
+    run, plan = played.hall.look(run_id), case.plan
+    state, step = start(plan)
+    for row in played.hall.steps(run_id):
+        for turn in step.ready:
+            begin(plan, state, turn)
+        if row.status in (NodeStatus.COMPLETED, NodeStatus.FAILED, NodeStatus.INCIDENT):
+            outcome = _reported(case, row.node, row.iteration, row.outcome)
+            step = report(plan, state, Turn(row.node, row.iteration), outcome, AS_PLAYED)
+            assert step.accepted, (row.node, row.iteration)
+    for turn in step.ready:
+        begin(plan, state, turn)
+    assert run.state is not None
+    assert plain(state.to_content(plan)) == plain(run.state)
+
+
+def _reported(case: Case, node: str, iteration: int, written: str) -> Outcome:
+    """How a node ended, before what follows from it was drawn: a failure that is passed over counts as done."""
+    listed = case.answers.get(node)
+    said = listed[min(iteration, len(listed)) - 1] if listed else None
+    return said or Outcome(written)
+
+
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: case.name)
+def test_whatever_was_skipped_says_which_edge_was_dead(case: Case, played: Played) -> None:
+    for row in played.hall.steps(played.runs[case.name]):
+        if row.status == NodeStatus.SKIPPED:
+            assert row.why is not None
+            assert row.why["dead"]
+        else:
+            assert row.why is None
+
+
+def test_a_run_that_ended_is_no_longer_open_and_says_how() -> None:
+    ends = {case.expected()[0]["result"] for case in EVERY}
+    assert ends == {Result.OPEN.value, Result.COMPLETED.value, Result.FAILED.value}

@@ -1,0 +1,114 @@
+"""One typed function per activity of a process: its timeout and retry policy. A node says itself how often it is tried."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from rules.process import Retry
+from rules.process_messages import (
+    PROCESS,
+    LoadedProcess,
+    LoadedValue,
+    LoadValue,
+    NodeResult,
+    NodeStep,
+    NoteNews,
+    ProcessInput,
+    ProcessResult,
+    SettleStep,
+    run_workflow_id,
+)
+
+PROCESS_KEY: Final = SearchAttributeKey.for_keyword("Process")
+PROCESS_VERSION: Final = SearchAttributeKey.for_int("ProcessVersion")
+
+Result = TypeVar("Result")
+
+#: What only Postgres can keep from happening: tried until it is back.
+UNTIL_DONE: Final = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=20),
+)
+#: Whoever only opens a wait needs nothing but Postgres, and waits for it.
+OPENS_A_WAIT: Final = ("wait", "wait_for_signal")
+ONE_TRANSACTION: Final = timedelta(seconds=10)
+#: A worker that died while it called another system is noticed after this long.
+HEARTBEAT: Final = timedelta(seconds=10)
+
+
+async def _local(name: str, given: Any, result: type[Result], summary: str) -> Result:
+    done: Result = await workflow.execute_local_activity(
+        name,
+        given,
+        result_type=result,
+        start_to_close_timeout=ONE_TRANSACTION,
+        retry_policy=UNTIL_DONE,
+        summary=summary,
+    )
+    return done
+
+
+async def load_process(given: ProcessInput) -> LoadedProcess:
+    """Load the definition and the input of a run, once."""
+    return await _local("load_process", given, LoadedProcess, "Load the process")
+
+
+async def run_node(given: NodeStep, retry: Retry) -> NodeResult:
+    """Run a node, or open what it waits for."""
+    if given.type in OPENS_A_WAIT:
+        return await _local("run_node", given, NodeResult, given.title)
+    done: NodeResult = await workflow.execute_activity(
+        "run_node",
+        given,
+        result_type=NodeResult,
+        activity_id=f"{given.node}:{given.iteration}",
+        start_to_close_timeout=timedelta(seconds=retry.timeout_seconds),
+        schedule_to_close_timeout=timedelta(seconds=retry.total_seconds) if retry.total_seconds else None,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=retry.first_seconds),
+            backoff_coefficient=float(retry.factor),
+            maximum_interval=timedelta(seconds=max(retry.longest_seconds, retry.first_seconds)),
+            maximum_attempts=retry.attempts,
+        ),
+        summary=given.title,
+    )
+    return done
+
+
+async def settle_node(given: SettleStep) -> NodeResult:
+    """Look again at a node that waits: Postgres knows whether it still has to."""
+    return await _local("settle_node", given, NodeResult, f"{given.title}: {given.why}")
+
+
+async def note_news(given: NoteNews) -> None:
+    """Write down what has happened."""
+    await _local("note_news", given, type(None), "Note what has happened")
+
+
+async def load_value(given: LoadValue) -> LoadedValue:
+    """Load a large value, or a part of it."""
+    return await _local("load_value", given, LoadedValue, "Load a large value")
+
+
+async def run_part(child: ProcessInput, title: str) -> None:
+    """Carry a run through as a part of this one. How it ended lies in Postgres."""
+    await workflow.execute_child_workflow(
+        PROCESS,
+        child,
+        id=run_workflow_id(child.run_id),
+        result_type=ProcessResult,
+        parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+        static_summary=f"{title}: {child.process}",
+        search_attributes=TypedSearchAttributes(
+            [
+                SearchAttributePair(PROCESS_KEY, child.process),
+                SearchAttributePair(PROCESS_VERSION, child.version),
+            ]
+        ),
+    )
