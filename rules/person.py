@@ -41,6 +41,14 @@ class Act(StrEnum):
     READ_ROUTING = "read_routing"
     WRITE_ROUTING = "write_routing"
     STEER_ROLLOUT = "steer_rollout"  # `rules.rollout_command.may_steer` narrows it by kind
+    READ_PROCESS = "read_process"
+    DRAW_PROCESS = "draw_process"
+    DEPLOY_PROCESS = "deploy_process"  # `storage.process.deploy` narrows it to who did not draw it
+    START_PROCESS = "start_process"
+    READ_RUN = "read_run"  # own, asked, or all: `may_read_run` narrows it
+    SIGNAL_RUN = "signal_run"
+    OPERATE_RUN = "operate_run"  # incidents, and calling a run off
+    ANSWER_TASK = "answer_task"  # `rules.process_people.check_may_answer` narrows it
     MANAGE_PEOPLE = "manage_people"
 
 
@@ -65,6 +73,14 @@ OPENED_TO: Final[Mapping[Act, frozenset[Role]]] = {
     Act.READ_ROUTING: frozenset({_P, _F, _A}),
     Act.WRITE_ROUTING: frozenset({_P}),
     Act.STEER_ROLLOUT: frozenset({_P, _F}),
+    Act.READ_PROCESS: frozenset({_P, _F, _A}),
+    Act.DRAW_PROCESS: frozenset({_P, _F}),
+    Act.DEPLOY_PROCESS: frozenset({_P, _F}),
+    Act.START_PROCESS: frozenset({_E}),
+    Act.READ_RUN: frozenset({_E, _M, _F, _P, _A}),
+    Act.SIGNAL_RUN: frozenset({_F, _P}),
+    Act.OPERATE_RUN: frozenset({_P}),
+    Act.ANSWER_TASK: frozenset({_E, _M, _F, _P}),
     Act.MANAGE_PEOPLE: frozenset({_X}),
 }
 
@@ -108,6 +124,13 @@ def may_read_request(reader: Person, requester: Person, asked_ids: Collection[UU
     return Role.MANAGER in reader.roles and (
         reader.department_id == requester.department_id or requester.manager_id == reader.id
     )
+
+
+def may_read_run(reader: Person, started_by: UUID | None, asked_ids: Collection[UUID]) -> bool:
+    """Whether `reader` may open a run of a process: who started it, who is asked, and who watches over all."""
+    if reader.id == started_by or reader.id in asked_ids:
+        return True
+    return bool(reader.roles & {Role.FINANCE, Role.PLATFORM, Role.AUDITOR})
 
 
 def approver_line(requester: Person, people: Mapping[UUID, Person]) -> Sequence[Person]:

@@ -93,6 +93,8 @@ def test_auditor_and_admin_neither_buy_nor_decide_nor_change_rules(role: Role, a
         (Act.SETTLE_ORDER, {F}),
         (Act.WRITE_FLAG, {P}),
         (Act.WRITE_ROUTING, {P}),
+        (Act.DRAW_PROCESS, {P, F}),
+        (Act.DEPLOY_PROCESS, {P, F}),
         (Act.READ_AUDIT, {A}),
         (Act.MANAGE_PEOPLE, {X}),
     ],
@@ -105,6 +107,7 @@ def test_who_writes_a_thing_may_read_it() -> None:
     assert OPENED_TO[Act.WRITE_POLICY] <= OPENED_TO[Act.READ_POLICY]
     assert OPENED_TO[Act.WRITE_FLAG] <= OPENED_TO[Act.READ_FLAG]
     assert OPENED_TO[Act.WRITE_ROUTING] <= OPENED_TO[Act.READ_ROUTING]
+    assert OPENED_TO[Act.DRAW_PROCESS] | OPENED_TO[Act.DEPLOY_PROCESS] <= OPENED_TO[Act.READ_PROCESS]
     assert OPENED_TO[Act.DECIDE_REQUEST] <= OPENED_TO[Act.READ_REQUEST]
     assert OPENED_TO[Act.LIST_ALL_REQUESTS] <= OPENED_TO[Act.READ_REQUEST]
 
@@ -115,6 +118,8 @@ def test_the_auditor_reads_everything_and_writes_nothing() -> None:
         Act.READ_REQUEST,
         Act.LIST_ALL_REQUESTS,
         Act.READ_POLICY,
+        Act.READ_PROCESS,
+        Act.READ_RUN,
         Act.READ_KPI,
         Act.READ_AUDIT,
         Act.READ_FLAG,
