@@ -10,6 +10,7 @@ from rules.request import Status, workflow_id
 from storage import build as builds
 from tests.builds.second_look import second_look
 from tests.builds.yard import Yard
+from tests.checking.loading import read_runs
 
 WORKFLOW = "workflows/purchase_approval.py"
 
@@ -44,7 +45,7 @@ def begin(yard: Yard) -> str:
 def test_a_build_that_changes_nothing_passes_and_leaves_nothing_behind(
     yard: Yard, sessions: sessionmaker[Session]
 ) -> None:
-    begin(yard)
+    waiting = begin(yard)
     yard.start_build("two")
     yard.await_build("two")
     gate = pass_gate(yard, sessions, "two")
@@ -60,6 +61,9 @@ def test_a_build_that_changes_nothing_passes_and_leaves_nothing_behind(
     assert yard.deployment().route.current == "one"
     left = "ExecutionStatus = 'Running' AND TaskQueue != 'approvals'"
     yard.until(lambda: yard.run(yard.client.count_workflows(left)).count, lambda count: count == 0)
+    found = {run.workflow_id: run.status for run in yard.run(read_runs(yard.client))}
+    assert len(found) == 2, "the checker of the books takes no rehearsal for a request"
+    assert found[waiting] == "RUNNING"
 
 
 def test_code_that_breaks_waiting_requests_is_refused_with_run_event_and_reason(

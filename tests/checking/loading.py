@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from rules.messages import PURCHASE_APPROVAL
 from rules.money import Money
-from rules.request import Status, content_hash, workflow_id
+from rules.request import WORKFLOW_PREFIX, Status, content_hash, workflow_id
 from rules.review import ReviewInput
 from storage.audit import AuditRow
 from storage.database import now
@@ -197,7 +197,8 @@ async def read_runs(client: Client, ended: Sequence[Run] = ()) -> list[Run]:
             return await _read_history(client, workflow, run_id)
 
     listed = client.list_workflows(f"WorkflowType = '{PURCHASE_APPROVAL}'")
-    known = [(run.id, run.run_id) async for run in listed]
+    # What the gate of a build rehearses is an approval of nothing.
+    known = [(run.id, run.run_id) async for run in listed if run.id.startswith(WORKFLOW_PREFIX)]
     return list(await asyncio.gather(*(fetched(*each) for each in known)))
 
 
