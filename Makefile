@@ -37,8 +37,8 @@ reset: $(TO_RUN) ## Start over: asks, then deletes .local with all its data
 
 .PHONY: test
 test: check $(FRONTEND) $(BROWSER) ## Everything that must hold: make check, then all tests on real parts
-	@$(BIN)/pytest -n 2 -m "not faults"
-	@$(BIN)/pytest -n 2 --own-servers -m faults
+	@$(BIN)/pytest -n 3 -rR -m "not faults"
+	@$(BIN)/pytest -n 2 -rR --own-servers -m faults
 
 .PHONY: test-fast
 test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server

@@ -40,12 +40,23 @@ OWNER: Final = pytest.StashKey[int]()
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 (mkdtemp makes a folder of our own in it)
 ENOUGH_BYTES: Final = 2_000_000_000
 
+#: Rooms whose tests wait for processes of their own, on machines that other work shares: docs/decisions/0017.
+SECOND_TRY: Final = ("browser", "builds", "faults", "local")
+
 SECRET_KEY: Final = "a key that only tests use, and long enough"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Tests that stop servers can still run side by side, if each process has its own."""
     parser.addoption("--own-servers", action="store_true", help="servers for each test process, none shared")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of whole processes one more try; each that needs it is named at the end of the run."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in SECOND_TRY:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_configure(config: pytest.Config) -> None:
