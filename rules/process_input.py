@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from math import isfinite
 from typing import Any, Final
 
-from rules.errors import BusinessError, InvalidFields
+from rules.errors import BusinessError, Invalid, InvalidFields
 from rules.process import Process, ValueKind
 from rules.process_value import MARK
 
 #: A process that is a part of one that is a part of … ends here.
 DEEPEST_RUN: Final = 8
+DEEPEST_VALUE: Final = 30
 #: An input of this name that is not given is whoever starts the run.
 REQUESTER: Final = "requester"
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -91,3 +93,20 @@ _SAID: Final[Mapping[ValueKind, str]] = {
     ValueKind.OBJECT: "an object",
     ValueKind.ANY: "anything",
 }
+
+
+def check_plain(value: Any, field: str, depth: int = 0) -> None:
+    """Raises Invalid for JSON that no store takes: not finite, nested without end, or with letters that are none."""
+    if depth > DEEPEST_VALUE:
+        raise Invalid(f"This is nested more than {DEEPEST_VALUE} deep.", field)
+    if isinstance(value, float) and not isfinite(value):
+        raise Invalid("NaN and Infinity are no numbers here.", field)
+    if isinstance(value, str) and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in value):
+        raise Invalid("This holds letters that are none.", field)
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            check_plain(str(name), field, depth + 1)
+            check_plain(each, field, depth + 1)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            check_plain(each, field, depth + 1)

@@ -17,6 +17,7 @@ from rules.person import Role
 from rules.process import Process
 from rules.process_check import Problem, Severity, Surroundings, check_process, require_no_errors
 from rules.process_content import content_hash, read_process, to_content
+from rules.process_input import check_plain
 from storage import audit
 from storage.audit import Actor
 from storage.database import Base, new_id, now
@@ -177,7 +178,7 @@ def create(
     Raises:
         InvalidFields: the content has no shape. KeyIsTaken.
     """
-    process = read_process(content)
+    process = _read(content)
     if department_id is not None and session.get(Department, department_id) is None:
         raise NotFound(f"There is no department {department_id!r}.", "department")
     row = ProcessRow(
@@ -204,7 +205,7 @@ def save_draft(
         NotFound, DraftChanged.
     """
     by_key(session, key, lock=True)
-    process = read_process({**content, "key": key})
+    process = _read({**content, "key": key})
     row = draft(session, key, lock=True)
     if (row.revision if row else 0) != revision:
         raise DraftChanged(
@@ -224,6 +225,11 @@ def save_draft(
         row.editor_ids = [*row.editor_ids, author]
     session.flush()
     return row
+
+
+def _read(content: Mapping[str, Any]) -> Process:
+    check_plain(content, "definition")
+    return read_process(content)
 
 
 def _begin_draft(

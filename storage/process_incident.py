@@ -16,7 +16,6 @@ from rules.process_messages import Operation
 from rules.process_operate import Act, judge_operation
 from rules.process_schedule import NoIncident
 from rules.process_state import NodeStatus
-from rules.process_value import carried
 from storage import audit, outbox, process_run, process_value
 from storage.audit import Actor
 from storage.database import new_id
@@ -47,8 +46,7 @@ def operate(
     plan = process_run.plan_of(session, run)
     if node not in plan.numbers:
         raise NotFound(f"There is no node {node!r} in this process.", "node")
-    along, stored = carried(output or {})
-    process_value.keep(session, stored)
+    along = process_value.take_in(session, output or {}, "output")
     operation = Operation(
         str(new_id()), act, node, iteration or _incident(session, run_id, node), outcome, along
     )

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import BusinessError
 from rules.process_signal import addressed
-from rules.process_value import carried
 from storage import audit, process, process_run, process_step, process_value
 from storage.audit import Actor
 from storage.database import Base, new_id
@@ -113,8 +112,7 @@ def put(
     sender: UUID | None = None,
 ) -> ProcessMessageRow:
     """Keep a message for a node and wake its run; raises Invalid for an output that cannot be carried."""
-    along, stored = carried(output)
-    process_value.keep(session, stored)
+    along = process_value.take_in(session, output, "output")
     row = ProcessMessageRow(
         id=new_id(), run_id=run_id, node=node, iteration=iteration, message_key=message_key or str(new_id()),
         name=name, outcome=outcome, output=along, error=error[:2000], sent_by=sender,

@@ -18,7 +18,6 @@ from rules.process_input import check_depth, judge_input
 from rules.process_messages import ProcessInput, ProcessResult
 from rules.process_plan import Plan, make_plan
 from rules.process_state import Result, State
-from rules.process_value import carried
 from storage import audit, outbox, process, process_value
 from storage.audit import Actor
 from storage.database import Base, new_id, now
@@ -174,9 +173,7 @@ def _of_start_key(session: Session, key: str, start_key: str | None) -> ProcessR
 
 
 def _kept(session: Session, judged: Mapping[str, Any]) -> dict[str, Any]:
-    along, stored = carried(judged)
-    process_value.keep(session, stored)
-    return along
+    return process_value.take_in(session, judged, "input")
 
 
 def _add(

@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import NotFound
-from rules.process_value import written
+from rules.process_input import check_plain
+from rules.process_value import carried, written
 from storage.database import Base
 
 
@@ -31,6 +32,14 @@ def keep(session: Session, values: Mapping[str, Any]) -> None:
     rows = [{"sha256": sha256, "content": written(value)} for sha256, value in values.items()]
     if rows:
         session.execute(insert(ProcessValueRow).values(rows).on_conflict_do_nothing())
+
+
+def take_in(session: Session, values: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """What came from outside, as it is carried along; large values are kept. Raises Invalid."""
+    check_plain(values, field)
+    along, stored = carried(values)
+    keep(session, stored)
+    return along
 
 
 def read(session: Session, sha256: str) -> Any:

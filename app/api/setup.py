@@ -68,7 +68,7 @@ class _Described(Api):  # type: ignore[misc]
 
 def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
     """Register every subject of the API. Changes need a token, so that no form token is asked for."""
-    from app.api import deployment, flags, gates, kpis, rollouts, routing
+    from app.api import deployment, flags, gates, kpis, processes, rollouts, routing, runs
 
     app.config.update(
         API_TITLE="Vistobueno",
@@ -77,9 +77,10 @@ def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
         OPENAPI_URL_PREFIX=None,
     )
     api = _Described(app)
-    for subject in (deployment, rollouts, gates, flags, routing, kpis):
-        csrf.exempt(subject.api)
-        api.register_blueprint(subject.api)
+    subjects = [each.api for each in (deployment, rollouts, gates, flags, routing, kpis, processes, runs)]
+    for subject in (*subjects, runs.tasks, runs.callbacks):
+        csrf.exempt(subject)
+        api.register_blueprint(subject)
 
     @opens(Act.USE_ACCOUNT)
     def describe() -> ResponseReturnValue:

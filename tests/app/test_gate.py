@@ -18,7 +18,7 @@ from tests.app.browser import Browser, form_token
 from tests.app.people import Company
 
 #: What stands for a part of an address; nothing in the database answers to it.
-_EXAMPLES = {"number": "PR-2026-999999", "handle": UUID(int=7), "id": UUID(int=7), "page": 1}
+_EXAMPLES = {"number": "PR-2026-999999", "handle": UUID(int=7), "id": UUID(int=7), "page": 1, "version": 1}
 
 
 def _routes(app: Flask) -> Iterator[tuple[str, str, str]]:
