@@ -128,6 +128,12 @@ class Settings:
     slack_webhook_url: str | None = field(repr=False)
     """SLACK_WEBHOOK_URL: optional; where approvers are told besides by mail."""
 
+    webhook_secrets: Mapping[str, str] = field(repr=False)
+    """WEBHOOK_SECRETS: optional; name=whsec_…, comma-separated: what processes sign their webhooks with, by name."""
+
+    webhook_private: bool
+    """WEBHOOK_PRIVATE: default no; local mode only: whether webhooks may lead into a private network, without TLS."""
+
     price_tolerance_percent: Decimal
     """PRICE_TOLERANCE_PERCENT: how far above the approved price an order may go, 0 to 100; default 5."""
 
@@ -210,6 +216,8 @@ class _Reader:
             vendor_ship_to=need("VENDOR_SHIP_TO", _ship_to),
             vendor_hosts=need("VENDOR_HOSTS", _hosts, "amazon.es,amazon.com"),
             slack_webhook_url=self.may("SLACK_WEBHOOK_URL", _web_url),
+            webhook_secrets=self.may("WEBHOOK_SECRETS", _secrets) or {},
+            webhook_private=need("WEBHOOK_PRIVATE", _yes_or_no, "no"),
             price_tolerance_percent=need("PRICE_TOLERANCE_PERCENT", _percent, "5"),
             web_port=need("WEB_PORT", _port, "8000"),
             trusted_proxies=need("TRUSTED_PROXIES", _proxies, "0"),
@@ -222,6 +230,8 @@ class _Reader:
             self.problems.append("TEMPORAL_TLS: must not be off where TEMPORAL_API_KEY is set")
         if settings.demo_logins_file and mode != "local":
             self.problems.append("VISTOBUENO_DEMO_LOGINS: must not be set outside local mode")
+        if settings.webhook_private and mode != "local":
+            self.problems.append("WEBHOOK_PRIVATE: must not be on outside local mode")
         if self.problems:
             raise SettingsError(self.problems)
         return settings
@@ -393,6 +403,20 @@ def _hosts(text: str) -> tuple[str, ...]:
     if not hosts:
         raise ValueError("names no host")
     return hosts
+
+
+def _secrets(text: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        name, _, secret = part.strip().partition("=")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not re.fullmatch(
+            r"whsec_[A-Za-z0-9+/]{24,}=*", secret
+        ):
+            raise ValueError(
+                "must be name=whsec_…, comma-separated, each secret in base64 of 24 letters or more"
+            )
+        found[name] = secret
+    return found
 
 
 def _percent(text: str) -> Decimal:

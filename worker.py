@@ -35,6 +35,7 @@ from gateways.amazon import AmazonBusiness
 from gateways.amazon_account import account_of
 from gateways.chat import Chat
 from gateways.mail import Mailer
+from gateways.webhook import Webhooks
 from rules import messages
 from rules.build import HEARTBEAT, check_build_id
 from rules.errors import Invalid
@@ -62,10 +63,8 @@ CONTROL_THREADS = 8
 #: How often the builds are looked after.
 BUILDS_SECONDS = 2.0
 AN_HOUR = 3600.0  # how often old outcomes are forgotten
-#: Side by side, so that a slow start of one batch holds no other message up.
-RELAYS = 2
-#: Longer than one vendor call may take.
-GRACE = timedelta(seconds=45)
+RELAYS = 2  # side by side, so that a slow start of one batch holds no other message up
+GRACE = timedelta(seconds=45)  # longer than one vendor call may take
 
 
 async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
@@ -79,6 +78,7 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
         flags=flags,
         teller=Teller(settings.public_url, settings.slack_webhook_url is not None),
         price_tolerance_percent=settings.price_tolerance_percent,
+        webhooks=Webhooks(settings.webhook_secrets, settings.webhook_private),
     )
     client = await _connected(settings, stop)
     if client is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import beating
-from activities.process_work import Executor, Work
+from activities.process_work import CallsOut, Executor, Work
 from rules.errors import BusinessError
 from rules.process_elsewhere import part_of
 from rules.process_messages import (
@@ -50,11 +50,13 @@ class ProcessActivities:
         if executor is None:
             raise ApplicationError(f"{given.type!r} cannot be run here.", non_retryable=True)
         with _refusals_are_final():
-            if executor.calls_out:
+            prepared = ""
+            if isinstance(executor, CallsOut):
                 with self.sessions.begin() as session:
-                    self._work(session, given)
+                    work = self._work(session, given)
+                    prepared = executor.prepare(work) if work.row.is_open else ""
             with self.sessions.begin() as session, beating():
-                work = self._work(session, given)
+                work = replace(self._work(session, given), prepared=prepared)
                 return _told_before(work.row) or executor.begin(work)
 
     @activity.defn

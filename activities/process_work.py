@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -29,6 +29,7 @@ class Work:
         row: held until the transaction ends.
         title: what people call the node.
         room_bytes: what its output may take up in the run.
+        prepared: see `CallsOut`.
     """
 
     session: Session
@@ -36,6 +37,7 @@ class Work:
     row: ProcessStepRow
     title: str
     room_bytes: int
+    prepared: str = ""
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -103,15 +105,19 @@ class Work:
 class Executor(Protocol):
     """What the node's type does. Both acts may be repeated and do their work once."""
 
-    @property
-    def calls_out(self) -> bool:
-        """Whether it asks anybody but Postgres: then its row is committed first, so that people see it run."""
-
     def begin(self, work: Work) -> NodeResult:
         """Do it, or open what is waited for. A BusinessError fails the node, anything else is tried again."""
 
     def settle(self, work: Work, why: str) -> NodeResult:
         """Look again at a node that waits; `why` is WOKEN or the word of an alarm."""
+
+
+@runtime_checkable
+class CallsOut(Executor, Protocol):
+    """Does it by asking somebody else than Postgres: its row is committed before, so that people see it run."""
+
+    def prepare(self, work: Work) -> str:
+        """What has to be committed before the call; `begin` finds it in `Work.prepared`."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,7 @@ from activities.rollout_of_build import BuildLever
 from activities.rollout_of_flag import FlagLever
 from activities.rollout_of_policy import PolicyLever
 from gateways.amazon import AmazonBusiness
+from gateways.webhook import Webhooks
 from rules.rollout import Kind
 from settings import Settings
 from storage.flag_copy import FlagCopy
@@ -41,6 +42,7 @@ class Means:
     flags: FlagCopy
     teller: Teller
     price_tolerance_percent: Decimal
+    webhooks: Webhooks = field(default_factory=Webhooks)
 
 
 def approvals(means: Means) -> list[Callable[..., Any]]:
@@ -70,7 +72,7 @@ def approvals(means: Means) -> list[Callable[..., Any]]:
 def processes(means: Means) -> list[Callable[..., Any]]:
     """The activities of processes; an approvals worker serves them, too."""
     teller = TaskTeller(means.teller.public_url, means.teller.has_chat)
-    process = ProcessActivities(means.sessions, executors(teller))
+    process = ProcessActivities(means.sessions, executors(teller, means.webhooks))
     return [
         process.load_process,
         process.run_node,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import NotFound
 from rules.process_input import check_plain
-from rules.process_value import carried, written
+from rules.process_value import as_reference, carried, written
 from storage.database import Base
 
 
@@ -40,6 +40,18 @@ def take_in(session: Session, values: Mapping[str, Any], field: str) -> dict[str
     along, stored = carried(values)
     keep(session, stored)
     return along
+
+
+def whole(session: Session, value: Any) -> Any:
+    """A value with what its references stand for."""
+    reference = as_reference(value)
+    if reference is not None:
+        return read(session, reference.sha256)
+    if isinstance(value, Mapping):
+        return {name: whole(session, each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [whole(session, each) for each in value]
+    return value
 
 
 def read(session: Session, sha256: str) -> Any:

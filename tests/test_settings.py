@@ -130,6 +130,9 @@ def test_an_empty_variable_counts_as_missing() -> None:
         ("BUILD_NOTE", "two\nlines", "must be one line of at most 200 characters"),
         ("BUILD_ID", "1.2", "must be 1 to 63 letters, digits, - or _, not '1.2'"),
         ("SLACK_WEBHOOK_URL", "hooks", "must start with http:// or https://"),
+        ("WEBHOOK_SECRETS", "partner", "must be name=whsec_…"),
+        ("WEBHOOK_SECRETS", "partner=whsec_short", "must be name=whsec_…"),
+        ("WEBHOOK_PRIVATE", "yes", "must not be on outside local mode"),
     ],
 )
 def test_nonsense_is_refused_with_name_and_reason(name: str, value: str, reason: str) -> None:

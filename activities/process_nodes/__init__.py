@@ -6,16 +6,20 @@ from collections.abc import Mapping
 
 from activities.process_nodes.approval import ApprovalExecutor
 from activities.process_nodes.notify import NotifyExecutor
+from activities.process_nodes.outside import CallExternalExecutor, WebhookExecutor
 from activities.process_nodes.waiting import PartExecutor, SignalExecutor, WaitExecutor
 from activities.process_work import Executor, TaskTeller
+from gateways.webhook import Webhooks
 
 
-def executors(teller: TaskTeller) -> Mapping[str, Executor]:
+def executors(teller: TaskTeller, webhooks: Webhooks) -> Mapping[str, Executor]:
     """Key of a type -> what does it."""
     return {
         "approval": ApprovalExecutor(teller),
+        "call_external": CallExternalExecutor(webhooks, teller.public_url),
         "notify": NotifyExecutor(teller),
         "sub_process": PartExecutor(),
         "wait": WaitExecutor(),
         "wait_for_signal": SignalExecutor(),
+        "webhook": WebhookExecutor(webhooks),
     }

@@ -26,7 +26,6 @@ class ApprovalExecutor:
     """Asks people and counts what they say."""
 
     teller: TaskTeller
-    calls_out: bool = False
 
     def begin(self, work: Work) -> NodeResult:
         """Open the seats; the same ones when called again."""

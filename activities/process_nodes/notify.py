@@ -16,7 +16,6 @@ class NotifyExecutor:
     """Tells people in the words of the process."""
 
     teller: TaskTeller
-    calls_out: bool = False
 
     def begin(self, work: Work) -> NodeResult:
         """Write the messages, each once."""

@@ -32,8 +32,6 @@ def seconds(text: object, field: str) -> int:
 class WaitExecutor:
     """Waits for a while, or until a moment."""
 
-    calls_out: bool = False
-
     def begin(self, work: Work) -> NodeResult:
         """Say when it is over."""
         until = work.config.get("until")
@@ -54,8 +52,6 @@ class WaitExecutor:
 class SignalExecutor:
     """Waits for a named signal; one that came before is there already."""
 
-    calls_out: bool = False
-
     def begin(self, work: Work) -> NodeResult:
         """Take what is there, else wait."""
         return _taken(work) or NodeResult(dues=deadline_of(work))
@@ -71,8 +67,6 @@ class SignalExecutor:
 @dataclass(frozen=True)
 class PartExecutor:
     """Lets another process run as a part of this one."""
-
-    calls_out: bool = False
 
     def begin(self, work: Work) -> NodeResult:
         """Write the other run down; the workflow carries it through."""

@@ -22,6 +22,7 @@ from activities.process import ProcessActivities
 from activities.process_nodes import executors
 from activities.process_work import Executor, TaskTeller, Work
 from activities.relay import OutboxRelay
+from gateways.webhook import Webhooks
 from rules import messages
 from rules.errors import Invalid
 from rules.process import Outcome, Process
@@ -43,14 +44,15 @@ from workflows import registry as workflow_registry
 from workflows.process import Process as ProcessWorkflow
 
 #: How long a test waits for what should take a moment; it ends a broken test, it asserts nothing.
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
+#: What the other systems of these tests sign with.
+PARTNER_SECRET = "whsec_cGFydG5lci1zZWNyZXQtMzItYnl0ZXMtbG9uZw=="
 
 
 @dataclass
 class Oracle:
     """Ends nodes as a case says. Everything around it is real: activity, row, queue, workflow."""
 
-    calls_out: bool = False
     answers: dict[str, Answers] = field(default_factory=dict)
 
     def begin(self, work: Work) -> NodeResult:
@@ -78,10 +80,11 @@ class Hall:
     relay: OutboxRelay
     oracle: Oracle
     threads: ThreadPoolExecutor
+    webhooks: Webhooks = field(default_factory=lambda: Webhooks({"partner": PARTNER_SECRET}, private=True))
 
     def executors(self, *, played: bool = False) -> Mapping[str, Executor]:
         """What nodes do: the real thing, or what the oracle says."""
-        real = executors(TaskTeller("https://visto.example", has_chat=False))
+        real = executors(TaskTeller("https://visto.example", has_chat=False), self.webhooks)
         return dict.fromkeys(real, self.oracle) if played else real
 
     def worker(self, doing: Mapping[str, Executor], runner: WorkflowRunner | None = None) -> Worker:
