@@ -78,6 +78,7 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
         flags=flags,
         teller=Teller(settings.public_url, settings.slack_webhook_url is not None),
         price_tolerance_percent=settings.price_tolerance_percent,
+        vendor_hosts=settings.vendor_hosts,
         webhooks=Webhooks(settings.webhook_secrets, settings.webhook_private),
     )
     client = await _connected(settings, stop)

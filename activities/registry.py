@@ -42,6 +42,7 @@ class Means:
     flags: FlagCopy
     teller: Teller
     price_tolerance_percent: Decimal
+    vendor_hosts: tuple[str, ...] = ("amazon.es", "amazon.com")
     webhooks: Webhooks = field(default_factory=Webhooks)
 
 
@@ -72,7 +73,9 @@ def approvals(means: Means) -> list[Callable[..., Any]]:
 def processes(means: Means) -> list[Callable[..., Any]]:
     """The activities of processes; an approvals worker serves them, too."""
     teller = TaskTeller(means.teller.public_url, means.teller.has_chat)
-    process = ProcessActivities(means.sessions, executors(teller, means.webhooks))
+    process = ProcessActivities(
+        means.sessions, executors(teller, means.webhooks, means.vendor, means.vendor_hosts)
+    )
     return [
         process.load_process,
         process.run_node,

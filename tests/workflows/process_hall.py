@@ -22,6 +22,8 @@ from activities.process import ProcessActivities
 from activities.process_nodes import executors
 from activities.process_work import Executor, TaskTeller, Work
 from activities.relay import OutboxRelay
+from gateways.amazon import AmazonBusiness
+from gateways.amazon_account import account_of
 from gateways.webhook import Webhooks
 from rules import messages
 from rules.errors import Invalid
@@ -30,6 +32,7 @@ from rules.process_content import content_hash, to_content
 from rules.process_messages import NodeResult, ProcessInput, ProcessResult, run_workflow_id
 from rules.process_play import Answers, answer
 from rules.process_state import Turn
+from settings import Settings
 from storage import process_run, process_step, process_task
 from storage.audit import Actor
 from storage.database import new_id
@@ -80,11 +83,13 @@ class Hall:
     relay: OutboxRelay
     oracle: Oracle
     threads: ThreadPoolExecutor
+    vendor: AmazonBusiness
     webhooks: Webhooks = field(default_factory=lambda: Webhooks({"partner": PARTNER_SECRET}, private=True))
 
     def executors(self, *, played: bool = False) -> Mapping[str, Executor]:
         """What nodes do: the real thing, or what the oracle says."""
-        real = executors(TaskTeller("https://visto.example", has_chat=False), self.webhooks)
+        teller = TaskTeller("https://visto.example", has_chat=False)
+        real = executors(teller, self.webhooks, self.vendor, ("amazon.es", "amazon.com"))
         return dict.fromkeys(real, self.oracle) if played else real
 
     def worker(self, doing: Mapping[str, Executor], runner: WorkflowRunner | None = None) -> Worker:
@@ -213,7 +218,11 @@ class Hall:
 
 @asynccontextmanager
 async def open_hall(
-    sessions: sessionmaker[Session], address: str, namespace: str, company: Company
+    sessions: sessionmaker[Session],
+    address: str,
+    namespace: str,
+    company: Company,
+    vendor_url: str = "http://127.0.0.1:1",
 ) -> AsyncIterator[Hall]:
     """A hall; its workers are the tests'."""
     client = await Client.connect(address, namespace=namespace)
@@ -224,4 +233,17 @@ async def open_hall(
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(8))
         relay = OutboxRelay(sessions, connected, Redis())  # never connects: no flag is carried here
-        yield Hall(sessions, client, company, relay, Oracle(), threads)
+        vendor = AmazonBusiness(account_of(_settings(vendor_url)))
+        yield Hall(sessions, client, company, relay, Oracle(), threads, vendor)
+
+
+def _settings(vendor_url: str) -> Settings:
+    """Settings of a product whose vendor answers there; of the rest nothing is used."""
+    return Settings.from_environment(
+        {
+            "VISTOBUENO_MODE": "local",
+            "SECRET_KEY": "only for tests, and long enough to be taken",
+            "DATABASE_URL": "postgresql://127.0.0.1:1/nothing",
+            "VENDOR_URL": vendor_url,
+        }
+    )

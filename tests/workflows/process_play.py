@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from local.vendor import running
 from storage.database import make_engine, make_sessions
 from tests.company import hire
 from tests.loop import ThreadRunner
@@ -25,13 +26,16 @@ Play = Callable[[Journey], Any]
 def play(servers: Servers) -> Iterator[Play]:
     """Plays a journey in a hall with one worker; all journeys of this module share both."""
     namespace, address = f"test-{uuid4().hex}", servers.temporal()
-    with closing(ThreadRunner()) as runner, clone(servers.postgres(), f"test_{uuid4().hex}") as database:
+    with ExitStack() as stack:
+        runner = stack.enter_context(closing(ThreadRunner()))
+        database = stack.enter_context(clone(servers.postgres(), f"test_{uuid4().hex}"))
         engine = make_engine(database.url)
         sessions = make_sessions(engine)
         with sessions.begin() as session:
             company = hire(session)
         runner.run(make_namespace(address, namespace))
-        opening = open_hall(sessions, address, namespace, company)
+        vendor_url = stack.enter_context(running())
+        opening = open_hall(sessions, address, namespace, company, vendor_url)
         hall = runner.run(opening.__aenter__())
 
         def play_it(journey: Journey) -> Any:

@@ -10,8 +10,10 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowFailureError
 
+from local.vendor.catalogue import catalogue
 from rules.errors import AlreadyDecided, NotFound
 from rules.person import Role
+from rules.process import Edge, EdgeType, Node, Process
 from rules.process_money import NobodyAgreed
 from rules.process_people import NotYourTask
 from rules.process_schedule import NoIncident
@@ -455,5 +457,42 @@ def test_a_plain_condition_costs_no_event_of_its_history(play: Play) -> None:
         assert EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED not in kinds
         shown = next(row for row in hall.steps(run_id) if row.node == "c0")
         assert shown.output["tests"] == [{"left": 5, "operator": "gt", "right": 3, "holds": True, "note": ""}]
+
+    play(journey)
+
+
+def test_a_product_is_checked_with_the_vendor(play: Play) -> None:
+    def looked_up(url: str) -> Content:
+        return content(
+            "shop",
+            {"look": {"type": "validate_product", "config": {"url": url}},
+             "keep": {"type": "set", "config": {"values": {"price": "{{look.unit_price}}"}}},
+             "yes": {"type": "end", "config": {"result": "satisfied"}},
+             "no": {"type": "end", "config": {"result": "not_satisfied"}}},
+            ">look, look true>keep, look false>no, keep>yes",
+        )  # fmt: skip
+
+    async def journey(hall: Hall) -> None:
+        article = next(each for each in catalogue() if each.in_stock and each.guidance == "NONE")
+        there = await begun(hall, looked_up(f"https://www.{article.host}/dp/{article.asin}"))
+        gone = await begun(hall, looked_up("https://www.amazon.es/dp/B0NOSUCHXX"))
+        ended = await hall.result(there)
+        assert (ended.outcome, ended.variables) == ("satisfied", {"price": str(article.unit_price)})
+        assert (await hall.result(gone)).outcome == "not_satisfied"
+
+    play(journey)
+
+
+def test_nothing_is_ordered_that_nobody_agreed_to_whatever_the_definition_says(play: Play) -> None:
+    order = {"product": "x", "unit_price": "1", "currency": "EUR"}
+    nodes = (Node("buy", "place_order", config=order), Node("end", "end"))
+    edges = (Edge(None, "buy", EdgeType.START), Edge("buy", "end"))
+
+    async def journey(hall: Hall) -> None:
+        hall.put_in_force(Process("greedy", nodes=nodes, edges=edges))
+        run_id = await hall.start("greedy")
+        assert (await hall.until_step(run_id, "buy", "incident")).error == "Nobody has agreed to buy."
+        [step] = hall.steps(run_id)
+        assert step.given == {}  # no step was ever asked to do it
 
     play(journey)
