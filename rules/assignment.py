@@ -1,6 +1,6 @@
-"""Assignments: which requests a rollout gives a policy or a flag value, and whether that still counts at review.
+"""Assignments: which requests a rollout gives a policy or a flag value, and which runs a version of their process.
 
-Chosen once, when a request is submitted; who is not chosen is the control. Asks no clock, draws no lot.
+Chosen once, when a request is submitted or a run begins; who is not chosen is the control. Asks no clock, draws no lot.
 """
 
 from __future__ import annotations
@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from rules.policy import DEFAULT
 from rules.rollout import Kind, Progress, State
 from rules.routing import Unit, bucket_of, is_enrolled, say_drawn
+
+#: What is drawn where a version of a process is given to some.
+RUN: Final = "run"
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,8 @@ class Exposure:
     """A rollout while it gives something to some.
 
     Attributes:
-        target: the department whose policy it is, or the key of the flag.
-        share: percent of the requests that it concerns.
+        target: the department whose policy it is, or the key of the flag or process.
+        share: percent of the requests or runs that it concerns.
         departments: ids; empty means everyone whom the target concerns.
     """
 
@@ -33,10 +37,10 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What one rollout means for one request; stored with it and never computed again.
+    """What one rollout means for one request or run; stored with it and never computed again.
 
     Attributes:
-        bucket: what the request drew, from 0 to 99,999.
+        bucket: what it drew, from 0 to 99,999.
         reason: as people read it.
     """
 
@@ -58,10 +62,21 @@ def assign(
     concerned = [each for each in exposures if _concerns(each, department_id, has_own_rules)]
     own = any(each.kind is Kind.POLICY and each.target != DEFAULT for each in concerned)
     return tuple(
-        _draw(each, request_id)
+        _draw(each, Unit.REQUEST, request_id)
         for each in concerned
         if not (own and each.kind is Kind.POLICY and each.target == DEFAULT)
     )
+
+
+def assign_run(exposure: Exposure, run_id: str, department_id: str) -> Assignment | None:
+    """The assignment of a run that begins; None where the rollout does not concern it.
+
+    Args:
+        department_id: of whoever starts it; empty where no person does, so that only a step for everyone reaches it.
+    """
+    if exposure.departments and department_id not in exposure.departments:
+        return None
+    return _draw(exposure, RUN, run_id)
 
 
 def _concerns(exposure: Exposure, department_id: str, has_own_rules: bool) -> bool:
@@ -72,10 +87,10 @@ def _concerns(exposure: Exposure, department_id: str, has_own_rules: bool) -> bo
     return exposure.target == department_id or (exposure.target == DEFAULT and not has_own_rules)
 
 
-def _draw(exposure: Exposure, request_id: str) -> Assignment:
-    bucket = bucket_of(exposure.rollout_id, Unit.REQUEST, request_id)
+def _draw(exposure: Exposure, unit: str, unit_id: str) -> Assignment:
+    bucket = bucket_of(exposure.rollout_id, unit, unit_id)
     chosen = is_enrolled(bucket, exposure.share)
-    reason = say_drawn(Unit.REQUEST, bucket, exposure.share, chosen)
+    reason = say_drawn(unit, bucket, exposure.share, chosen)
     return Assignment(exposure.rollout_id, chosen, bucket, exposure.share, reason)
 
 

@@ -90,12 +90,13 @@ def commands_for(
     return tuple(found), refusal
 
 
-#: What each kind is steered under: finance tries its own rules, everything else is the platform's.
+#: What each kind is steered under: finance tries its own rules, a process is whose who may deploy one, and everything
+#: else is the platform's.
 _STEERED_UNDER: Final[Mapping[Kind, Act]] = {
     Kind.BUILD: Act.WRITE_ROUTING,
     Kind.FLAG: Act.WRITE_FLAG,
     Kind.POLICY: Act.STEER_ROLLOUT,
-    Kind.PROCESS: Act.WRITE_ROUTING,
+    Kind.PROCESS: Act.DEPLOY_PROCESS,
 }
 
 

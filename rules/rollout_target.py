@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
+from rules.errors import Invalid
 from rules.flag import Value
 from rules.rollout import Kind
 
@@ -66,8 +67,55 @@ class FlagTarget:
         return cls(**content)
 
 
+@dataclass(frozen=True)
+class ProcessTarget:
+    """A version of a process.
+
+    Attributes:
+        sha256: of what the version says.
+        replaces: the version that was deployed when the rollout began.
+    """
+
+    version: int
+    sha256: str
+    replaces: int
+
+    def to_content(self) -> dict[str, Any]:
+        """The JSON form in which it is stored with the rollout."""
+        return asdict(self)
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> ProcessTarget:
+        """What `to_content` wrote."""
+        return cls(**content)
+
+    def conflict(self, deployed: int | None) -> str:
+        """Why it can no longer be deployed for all; empty where it can.
+
+        Args:
+            deployed: the version that new runs follow now; None where the process was retired.
+        """
+        if deployed == self.replaces:
+            return ""
+        if deployed == self.version:
+            return f"Version {self.version} was deployed by hand: new runs follow it already. Abort this rollout."
+        stands = "The process was retired" if deployed is None else f"Version {deployed} was deployed"
+        return f"{stands} after the rollout of version {self.version} began. Abort it, and begin anew."
+
+
+def parse_process(typed: str) -> tuple[str, int]:
+    """Key and version of `travel@4`; raises Invalid."""
+    key, _sign, number = typed.partition("@")
+    if not key or not (number.isascii() and number.isdigit() and len(number) <= 9):
+        raise Invalid("Please give a process and its version, such as travel@4.", "target")
+    return key, int(number)
+
+
 def lane_of(kind: Kind, target: str) -> str:
-    """Of the rollouts of one lane only one is open at a time: one build, one policy a department, one value a flag."""
+    """Of the rollouts of one lane only one is open at a time.
+
+    There is one build, one policy a department, one value a flag, one version a process.
+    """
     return kind.value if kind is Kind.BUILD else f"{kind}:{target}"
 
 
@@ -75,7 +123,7 @@ def label(kind: Kind, target: str, content: Mapping[str, Any]) -> str:
     """What people call it.
 
     Args:
-        target: the build id, the id of the policy's department, or the key of the flag.
+        target: the build id, the id of the policy's department, or the key of the flag or process.
         content: what is stored with the rollout; empty for a build.
     """
     match kind:
@@ -84,8 +132,10 @@ def label(kind: Kind, target: str, content: Mapping[str, Any]) -> str:
             return f"Policy of {policy.department}, version {policy.version}"
         case Kind.FLAG:
             return f"Flag {target} = {say_value(FlagTarget.from_content(content).value)}"
-        case Kind.BUILD | Kind.PROCESS:
-            return f"{kind.capitalize()} {target}"
+        case Kind.PROCESS:
+            return f"Process {target}, version {ProcessTarget.from_content(content).version}"
+        case Kind.BUILD:
+            return f"Build {target}"
 
 
 def say_value(value: Value) -> str:

@@ -22,6 +22,13 @@ from rules.rollout import BY_ASSIGNMENT, Kind, Plan
 
 #: What a policy or a flag is there to change: measured and shown, and acted upon only where the plan sets a limit.
 _INTENDED: Final = frozenset({"auto_approved", "not_auto_approved"})
+#: What is counted of the runs of a process; the others tell of reviews.
+_OF_RUNS: Final = frozenset({"error", "not_progressed", "slow"})
+
+
+def known_metrics(kind: Kind) -> frozenset[str]:
+    """The keys of the metrics that rollouts of a kind are judged by."""
+    return frozenset(metric.key for metric in METRICS if kind is not Kind.PROCESS or metric.key in _OF_RUNS)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Watch:
 
 def metrics_of(plan: Plan, step: int, kind: Kind = Kind.BUILD) -> tuple[Metric, ...]:
     """The shipped metrics with this rollout's limits, passing after as many requests as its step asks for."""
-    limits = plan.limits
+    limits, known = plan.limits, known_metrics(kind)
     enough = min(SMALLEST_PASS, plan.steps[step].min_samples)
     return tuple(
         replace(
@@ -52,6 +59,7 @@ def metrics_of(plan: Plan, step: int, kind: Kind = Kind.BUILD) -> tuple[Metric, 
             dry_run=kind in BY_ASSIGNMENT and metric.key in _INTENDED and metric.key not in limits,
         )
         for metric in METRICS
+        if metric.key in known
     )
 
 

@@ -24,7 +24,7 @@ from rules.analysis import (
 from rules.evidence import Counts
 from rules.rollout import Kind
 from rules.rollout_plan import one_step
-from rules.rollout_watch import Watch, metrics_of, read_health, to_figures, verdict_of, watch
+from rules.rollout_watch import Watch, known_metrics, metrics_of, read_health, to_figures, verdict_of, watch
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HEALTHY = Health(timedelta(0), timedelta(0), 0)
@@ -277,6 +277,13 @@ def test_what_a_policy_is_there_to_change_is_acted_upon_only_where_the_plan_sets
         assert len(seen.breaches) == breaches, kind
     limited = replace(plan, limits={"auto_approved": Decimal("0.5")})
     assert watch(metrics_of(limited, 0, Kind.POLICY), far_more, None, NOW).breaches
+
+
+def test_a_process_is_judged_by_what_its_runs_tell_and_by_nothing_of_reviews() -> None:
+    plan = one_step(Decimal(50), ())
+    assert {metric.key for metric in metrics_of(plan, 0, Kind.PROCESS)} == known_metrics(Kind.PROCESS)
+    assert known_metrics(Kind.PROCESS) == {"error", "not_progressed", "slow"}
+    assert known_metrics(Kind.FLAG) == {metric.key for metric in METRICS}
 
 
 @pytest.mark.parametrize(

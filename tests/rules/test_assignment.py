@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.assignment import Exposure, assign, say_at_review
+from rules.assignment import RUN, Exposure, assign, assign_run, say_at_review
 from rules.evidence import check_split
 from rules.policy import DEFAULT
 from rules.rollout import ENDED, Kind, Progress, State
@@ -20,6 +20,7 @@ from rules.routing import Unit, bucket_of, is_enrolled
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 IT = Exposure("r-it", Kind.POLICY, "it", Decimal(50))
 EVERYBODY_ELSE = Exposure("r-default", Kind.POLICY, DEFAULT, Decimal(50))
+PROCESS = Exposure("r-process", Kind.PROCESS, "travel", Decimal(50))
 FLAG = Exposure("r-flag", Kind.FLAG, "review-strictness", Decimal(50))
 
 shares = st.integers(0, 1000).map(lambda tenths: Decimal(tenths) / 10)
@@ -48,6 +49,28 @@ def test_the_draw_is_the_one_of_the_routing_rules_and_the_rollout_is_its_salt(
     assert drawn.bucket == bucket_of("r-flag", Unit.REQUEST, request_id)
     assert drawn.chosen == is_enrolled(drawn.bucket, share)
     assert ("within" if drawn.chosen else "outside of") in drawn.reason
+
+
+@given(requests, shares, shares)
+def test_a_run_draws_once_by_its_own_id_and_raising_the_share_drops_none(
+    run_id: str, share: Decimal, other: Decimal
+) -> None:
+    low, high = sorted((share, other))
+    before = assign_run(replace(PROCESS, share=low), run_id, "")
+    after = assign_run(replace(PROCESS, share=high), run_id, "")
+    assert before is not None
+    assert after is not None
+    assert before.bucket == after.bucket == bucket_of("r-process", RUN, run_id)
+    assert after.chosen or not before.chosen
+    assert before.reason.startswith("The run drew")
+
+
+@pytest.mark.parametrize(("starter", "is_drawn"), [("it", True), ("marketing", False), ("", False)])
+def test_a_step_for_some_departments_leaves_the_runs_of_others_and_of_no_person_alone(
+    starter: str, is_drawn: bool
+) -> None:
+    drawn = assign_run(replace(PROCESS, departments=("it",)), str(UUID(int=7)), starter)
+    assert (drawn is not None) == is_drawn
 
 
 def test_two_rollouts_draw_apart_from_each_other() -> None:

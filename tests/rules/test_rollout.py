@@ -299,8 +299,10 @@ def test_what_is_offered_is_just_what_is_obeyed(progress: Progress, by: UUID) ->
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("role", Role)
-def test_platform_steers_every_rollout_and_finance_those_of_a_policy(kind: Kind, role: Role) -> None:
-    opened = role is Role.PLATFORM or (role is Role.FINANCE and kind is Kind.POLICY)
+def test_platform_steers_every_rollout_and_finance_those_of_a_policy_or_a_process(
+    kind: Kind, role: Role
+) -> None:
+    opened = role is Role.PLATFORM or (role is Role.FINANCE and kind in {Kind.POLICY, Kind.PROCESS})
     assert may_steer({role}, kind) == opened
     if not opened:
         with pytest.raises(NotAllowed):
