@@ -43,17 +43,20 @@ def _listed(values: Iterable[str]) -> str:
     return ", ".join(sorted(f"'{value}'" for value in values))
 
 
+#: What `Progress.is_exposed` says, of a row of `rollout`.
+IS_EXPOSED: Final = (
+    f"{OPEN.text} AND (state IN ({_listed(EXPOSED)})"
+    f" OR (state = '{State.PAUSED}' AND resumes IN ({_listed(EXPOSED)})))"
+)
 #: The rollouts that give something to some of the requests submitted now, as one text; NULL where none does.
-#: It goes with a statement that every submit sends anyway, so it has no parameters to fill in. Which states those
-#: are: `Progress.is_exposed`.
+#: It goes with a statement that every submit sends anyway, so it has no parameters to fill in.
 EXPOSURES: Final = literal_column(
     f"""(
       SELECT CAST(jsonb_agg(jsonb_build_object(
         'id', id, 'kind', kind, 'target', target, 'step', plan -> 'steps' -> step
       )) AS text)
       FROM rollout
-      WHERE kind IN ({_listed(BY_ASSIGNMENT)}) AND {OPEN.text}
-        AND (state IN ({_listed(EXPOSED)}) OR (state = '{State.PAUSED}' AND resumes IN ({_listed(EXPOSED)})))
+      WHERE kind IN ({_listed(BY_ASSIGNMENT)}) AND {IS_EXPOSED}
     )""",  # noqa: S608  (constants of the code)
     Text,
 )

@@ -16,7 +16,7 @@ from storage.database import engine_url
 #: Rows that the app may add and read, but never change or delete.
 APPEND_ONLY = (
     *("assignment", "audit", "flag_change", "recheck", "recheck_share", "review", "rollout_event"),
-    *("process_value", "routing_change", "rule_set", "submission"),
+    *("process_assignment", "process_value", "routing_change", "rule_set", "submission"),
 )
 #: One migration at a time, however many processes start.
 LOCK = 7_013_250_411

@@ -18,7 +18,7 @@ from rules.process import Process
 from rules.process_check import Problem, Severity, Surroundings, check_process, require_no_errors
 from rules.process_content import content_hash, read_process, to_content
 from rules.process_input import check_plain
-from storage import audit
+from storage import audit, rollout_list
 from storage.audit import Actor
 from storage.database import Base, new_id, now
 from storage.department import Department
@@ -33,6 +33,12 @@ OPEN: Final = (DRAFT, CHECKED)
 
 class DraftChanged(BusinessError):
     """Somebody else saved the draft since it was read."""
+
+    status = 409
+
+
+class IsRolledOut(BusinessError):
+    """The version is being given to some, so it stays as it is."""
 
     status = 409
 
@@ -195,14 +201,14 @@ def create(
 def save_draft(
     session: Session, key: str, content: Mapping[str, Any], author: UUID, revision: int, reason: str = ""
 ) -> ProcessVersionRow:
-    """Save the draft, or begin one; a checked one is a draft again.
+    """Save the draft, or begin one; a checked one is a draft again, one that some were given is followed by the next.
 
     Args:
         revision: of the draft that was edited; 0 where none is expected to be there.
 
     Raises:
         InvalidFields: the content has no shape; errors of sense do not keep a draft from being saved.
-        NotFound, DraftChanged.
+        NotFound, DraftChanged, IsRolledOut.
     """
     by_key(session, key, lock=True)
     process = _read({**content, "key": key})
@@ -212,6 +218,10 @@ def save_draft(
             f"The draft has revision {row.revision if row else 0} by now. Please look at it first.",
             "revision",
         )
+    if row is not None and _was_given(session, row):
+        row.state, row.retired_at = RETIRED, now(session)
+        session.flush()
+        row = None
     if row is None:
         newest = session.scalar(
             select(func.max(ProcessVersionRow.version)).where(ProcessVersionRow.process_key == key)
@@ -225,6 +235,17 @@ def save_draft(
         row.editor_ids = [*row.editor_ids, author]
     session.flush()
     return row
+
+
+def _was_given(session: Session, row: ProcessVersionRow) -> bool:
+    """Whether runs follow a version that was not deployed; raises IsRolledOut while more of them may come."""
+    given = rollout_list.that_keeps_version(session, row.process_key, row.version)
+    if given is not None and given.ended_at is None:
+        raise IsRolledOut(
+            f"Version {row.version} is being rolled out, so it stays as it is. End the rollout before you edit it.",
+            "revision",
+        )
+    return given is not None
 
 
 def _read(content: Mapping[str, Any]) -> Process:

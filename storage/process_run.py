@@ -12,13 +12,14 @@ from sqlalchemy import ForeignKey, Index, Text, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from rules.assignment import Assignment
 from rules.errors import BusinessError, NotFound
 from rules.outbox import Kind
 from rules.process_input import check_depth, judge_input
 from rules.process_messages import ProcessInput, ProcessResult
 from rules.process_plan import Plan, make_plan
 from rules.process_state import Result, State
-from storage import audit, outbox, process, process_value
+from storage import audit, outbox, process, process_assignment, process_value
 from storage.audit import Actor
 from storage.database import Base, new_id, now
 from storage.process import ProcessVersionRow
@@ -101,7 +102,7 @@ def begin(
     start_key: str | None = None,
     causes: Sequence[str] = (),
 ) -> ProcessRunRow:
-    """Write a run of the deployed version down and let it be started when the transaction commits.
+    """Write a run of the deployed version, or of one given to some, down; it is started when the transaction commits.
 
     Args:
         start_key: a second wish with the same one gets the same run.
@@ -110,18 +111,20 @@ def begin(
     Raises:
         NotFound, InvalidFields, TooDeep, KeyReusedForAnotherRun.
     """
-    version = process.deployed(session, key)
     earlier = _of_start_key(session, key, start_key)
-    if earlier is None:
+    if earlier is None and start_key is not None:
         # Two at once: the second waits here for the first.
-        process.by_key(session, key, lock=start_key is not None)
+        process.by_key(session, key, lock=True)
         earlier = _of_start_key(session, key, start_key)
-    judged = _kept(session, judge_input(version.process, given, str(actor.id or "")))
     if earlier is not None:
-        if earlier.given != judged:
+        version = process.version(session, key, earlier.version)
+        if earlier.given != _judged(session, version, given, actor.id):
             raise KeyReusedForAnotherRun("This key was used for a run with another input.", "start_key")
         return earlier
-    row = _add(session, version, judged, actor, causes, start_key=start_key)
+    run_id = new_id()
+    version, drawn = process_assignment.choose(session, key, run_id, actor.id)
+    judged = _judged(session, version, given, actor.id)
+    row = _add(session, version, judged, actor, causes, drawn, id=run_id, start_key=start_key)
     outbox.put(session, Kind.START_PROCESS, None, asdict(row.as_input))
     return row
 
@@ -140,12 +143,13 @@ def begin_part(
     earlier = part_of(session, parent.id, node, iteration)
     if earlier is not None and earlier.status in (OPEN, Result.COMPLETED.value):
         return earlier
-    version = process.deployed(session, key)
+    run_id = new_id()
+    version, drawn = process_assignment.choose(session, key, run_id, parent.started_by)
     starter = Actor("person" if parent.started_by else "system", parent.started_by)
-    judged = _kept(session, judge_input(version.process, given, str(parent.started_by or "")))
+    judged = _judged(session, version, given, parent.started_by)
     return _add(
-        session, version, judged, starter, parent.chain,
-        parent_id=parent.id, parent_node=node, parent_iteration=iteration,
+        session, version, judged, starter, parent.chain, drawn,
+        id=run_id, parent_id=parent.id, parent_node=node, parent_iteration=iteration,
     )  # fmt: skip
 
 
@@ -172,8 +176,10 @@ def _of_start_key(session: Session, key: str, start_key: str | None) -> ProcessR
     ).one_or_none()
 
 
-def _kept(session: Session, judged: Mapping[str, Any]) -> dict[str, Any]:
-    return process_value.take_in(session, judged, "input")
+def _judged(
+    session: Session, version: ProcessVersionRow, given: Mapping[str, Any], starter: UUID | None
+) -> dict[str, Any]:
+    return process_value.take_in(session, judge_input(version.process, given, str(starter or "")), "input")
 
 
 def _add(
@@ -182,17 +188,20 @@ def _add(
     given: dict[str, Any],
     actor: Actor,
     causes: Sequence[str],
+    drawn: Assignment | None,
     **more: Any,
 ) -> ProcessRunRow:
     chain = [*causes, version.process_key]
     check_depth(len(chain))
     row = ProcessRunRow(
-        id=new_id(), process_key=version.process_key, version=version.version, sha256=version.sha256,
+        process_key=version.process_key, version=version.version, sha256=version.sha256,
         given=given, started_by=actor.id, chain=chain, **more,
     )  # fmt: skip
     session.add(row)
     session.flush()
     session.refresh(row)
+    if drawn is not None:
+        process_assignment.write(session, row.id, drawn)
     audit.record(
         session, actor, "process_run.started", run=str(row.id), process=row.process_key,
         version=row.version, chain=chain,

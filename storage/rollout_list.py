@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Select, Text, cast, select
+from sqlalchemy import Select, Text, cast, or_, select
 from sqlalchemy.orm import Session
 
 from rules.rollout import Kind
@@ -26,6 +26,17 @@ def promoted_by(session: Session, rollout_id: UUID) -> UUID | None:
         RolloutEventRow.rollout_id == rollout_id, RolloutEventRow.event == Command.PROMOTE.value
     )
     return session.scalars(query.order_by(RolloutEventRow.seq.desc()).limit(1)).first()
+
+
+def that_keeps_version(session: Session, key: str, number: int) -> RolloutRow | None:
+    """The newest rollout for whose sake a version of a process stays as it is: it is open, or gave it to somebody."""
+    query = select(RolloutRow).where(
+        RolloutRow.kind == Kind.PROCESS.value,
+        RolloutRow.target == key,
+        RolloutRow.content["version"].as_integer() == number,
+        or_(OPEN, RolloutRow.exposed_at.is_not(None)),
+    )
+    return session.scalars(query.order_by(RolloutRow.created_at.desc()).limit(1)).first()
 
 
 def ids_before_exposure() -> Select[str]:

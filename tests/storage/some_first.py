@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from rules.flag import Value
 from rules.request import Draft
 from rules.rollout import Look, Plan, State, Step, judge
-from storage import policy, request, rollout, rollout_flag, rollout_policy
+from storage import policy, process, request, rollout, rollout_flag, rollout_policy, rollout_process
 from storage.audit import SYSTEM, Actor
 from storage.database import now
 from storage.person import PersonRow
 from storage.policy import RuleSetRow
+from storage.process import ProcessVersionRow
 from storage.request import RequestRow
 from storage.rollout import RolloutRow
 from tests.app.people import Company
@@ -64,6 +65,22 @@ def begin_flag(
 ) -> RolloutRow:
     """Elena begins the rollout of a flag's value."""
     return rollout_flag.begin(session, key, value, given or plan(), company.elena.id, "a trial")
+
+
+def checked(session: Session, company: Company, definition: Mapping[str, Any]) -> ProcessVersionRow:
+    """The next version of a process, drawn by Elena and checked, which nothing follows yet."""
+    row = process.save_draft(session, definition["key"], definition, company.elena.id, 0)
+    row, problems = process.check(session, row.process_key, row.revision)
+    assert row.state == process.CHECKED, problems
+    return row
+
+
+def begin_process(
+    session: Session, company: Company, row: ProcessVersionRow, given: Plan | None = None
+) -> RolloutRow:
+    """Carla begins the rollout of a version."""
+    by = company.carla.id
+    return rollout_process.begin(session, row.process_key, row.version, given or plan(), by, "a trial")
 
 
 def expose(session: Session, row: RolloutRow) -> RolloutRow:
