@@ -18,6 +18,7 @@ from gateways import temporal, temporal_builds, temporal_gate, temporal_pollers,
 from rules.gate import CLOSED_SAMPLE, OPEN_SAMPLE, Gate, Smoke
 from rules.gate_messages import GateInput, GateResult, NoteGate, ReplayStep, RunRef, Survey
 from rules.messages import APPROVALS_DEPLOYMENT
+from rules.process_messages import PROCESS
 from rules.request import ENDED, Status
 from storage import build, department
 
@@ -37,17 +38,20 @@ class GateActivities:
     async def survey_build(self, given: GateInput) -> Survey:
         """Who is alive, and which runs there are to try."""
         own = f"TemporalWorkerDeploymentVersion = '{APPROVALS_DEPLOYMENT}:{given.build_id}'"
-        deployment, unserved, open_, closed, its_own = await asyncio.gather(
+        deployment, unserved, open_, closed, processes, its_own = await asyncio.gather(
             temporal_builds.describe(self.client),
             temporal_pollers.unserved(self.client, given.build_id),
             temporal_runs.newest_runs(self.client, "ExecutionStatus = 'Running'", OPEN_SAMPLE, _OPEN),
             temporal_runs.newest_runs(self.client, "ExecutionStatus != 'Running'", CLOSED_SAMPLE, _CLOSED),
+            temporal_runs.newest_runs(
+                self.client, "ExecutionStatus = 'Running'", OPEN_SAMPLE, workflow=PROCESS
+            ),
             temporal_runs.newest_runs(self.client, own, CLOSED_SAMPLE),
         )
         return Survey(
             current=deployment.route.current or "",
             unserved=[f"{queue.name} ({queue.kind})" for queue in unserved],
-            existing=[RunRef(*each) for each in dict.fromkeys([*open_, *closed])],
+            existing=[RunRef(*each) for each in dict.fromkeys([*open_, *closed, *processes])],
             its_own=[RunRef(*each) for each in its_own],
         )
 

@@ -252,19 +252,20 @@ async def await_batch(client: Client, job_id: str, within_seconds: float = 30.0)
 
 
 async def newest_runs(
-    client: Client, query: str, most: int, statuses: Sequence[str] = ()
+    client: Client, query: str, most: int, statuses: Sequence[str] = (), workflow: str = PURCHASE_APPROVAL
 ) -> list[tuple[str, str]]:
     """(workflow id, run id) of approvals that match, the newest first, an equal number of each status.
 
     Args:
         query: of visibility, without the workflow's type.
         most: in all; each of `statuses` (our own `Status`) gets its share, so that rare ones are there, too.
+        workflow: of another type than approvals.
     """
     # Without its quotes the name is a word of SQL.
     narrowed = [f" AND `Status` = '{status}'" for status in statuses] or [""]
     share = max(1, most // len(narrowed))
     found: list[tuple[str, str]] = []
     for part in narrowed:
-        whole = f"WorkflowType = '{PURCHASE_APPROVAL}' AND TaskQueue = '{APPROVALS_QUEUE}' AND {query}{part}"
+        whole = f"WorkflowType = '{workflow}' AND TaskQueue = '{APPROVALS_QUEUE}' AND {query}{part}"
         found += [(each.id, each.run_id) async for each in client.list_workflows(whole, limit=share)]
     return found
