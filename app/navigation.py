@@ -75,6 +75,7 @@ MENU: Final[list[Item]] = [
             Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG, _to_confirm),
         ),
     ),
+    Item("designer.processes", _l("Processes"), "versions", Act.READ_PROCESS),
     Item("auditor.trail", _l("Audit"), "history", Act.READ_AUDIT),
     Item("admin.people", _l("People"), "users", Act.MANAGE_PEOPLE),
 ]

@@ -85,6 +85,17 @@ def apply_all(process: Process, operations: Iterable[Operation]) -> Process:
     return process
 
 
+def apply_and_invert(
+    process: Process, operations: Iterable[Operation]
+) -> tuple[Process, tuple[Operation, ...]]:
+    """The process after all of them, and what takes them back together."""
+    back: list[Operation] = []
+    for operation in operations:
+        back = [*invert(process, operation), *back]
+        process = apply(process, operation)
+    return process, tuple(back)
+
+
 def invert(process: Process, operation: Operation) -> tuple[Operation, ...]:
     """What takes an operation back; `process` is the one before it. Raises CannotBeApplied."""
     kind, target, field = operation.kind, operation.target, operation.field

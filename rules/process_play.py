@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules.process import Outcome
@@ -49,21 +49,27 @@ def go_on(
     plan: Plan, state: State, step: Step, answers: Answers, choose: Callable[[int], int] = lambda ended: 0
 ) -> Played:
     """Run a process on from a state in which nothing but what `step` says is ready; moves the state on."""
-    order: list[Turn] = []
-    steps = [step]
+    steps = tuple(step for _, step in walk(plan, state, step, answers, choose))
+    return Played(tuple(turn for step in steps for turn in step.ready), steps, state)
+
+
+def walk(
+    plan: Plan, state: State, step: Step, answers: Answers, choose: Callable[[int], int] = lambda ended: 0
+) -> Iterator[tuple[Turn | None, Step]]:
+    """Each event with the turn that ended, none for the first; between two of them `state` is as the first left it."""
     ended: list[tuple[Turn, Outcome]] = []
+    yield None, step
     while True:
         for turn in step.ready:
             begin(plan, state, turn)
-            order.append(turn)
             outcome = answer(answers, turn)
             if outcome is not None:
                 ended.append((turn, outcome))
         if not ended:
-            return Played(tuple(order), tuple(steps), state)
+            return
         turn, outcome = ended.pop(choose(len(ended)))
         step = report(plan, state, turn, outcome, "as played" if outcome is Outcome.FAILED else "")
-        steps.append(step)
+        yield turn, step
 
 
 def answer(answers: Answers, turn: Turn) -> Outcome | None:

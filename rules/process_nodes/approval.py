@@ -58,7 +58,7 @@ def _check(config: Mapping[str, Any]) -> Iterator[Complaint]:
         yield Complaint(
             "approval_policy", "who", "Approval by each group needs a group for everyone who is asked."
         )
-    limit = parse_duration(config.get("deadline", ""))
+    limit = parse_duration(config.get("deadline") or "")
     if limit is not None:
         for name in ("reminders", "escalate_after"):
             times = config.get(name, [])

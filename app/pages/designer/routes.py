@@ -1,0 +1,232 @@
+"""Processes: the list, a new one, one with its versions; checking, deploying by a second person, retiring."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from app import database
+from app.access import current_person, may_here, opens
+from app.pages.designer.draft import open_draft, problems_of
+from rules.errors import BusinessError, Invalid, InvalidFields
+from rules.person import Act
+from rules.process import Process
+from rules.process_content import to_content
+from rules.process_diff import diff
+from rules.process_edit import describe
+from rules.process_language import Language
+from rules.process_mermaid import to_mermaid
+from rules.process_plan import ProcessCannotRun, make_plan
+from rules.process_problem import Severity
+from rules.process_words import tell
+from rules.text import clean_text
+from storage import department
+from storage import person as people
+from storage import process as processes
+from storage.process import CHECKED, DEPLOYED, RETIRED, ProcessVersionRow
+
+pages = Blueprint("designer", __name__, template_folder="templates")
+LONGEST_REASON = 500
+#: Beyond this no process may be deployed either.
+LONGEST_TEXT = 200_000
+
+
+@pages.get("/processes", endpoint="processes")
+@opens(Act.READ_PROCESS)
+def processes_list() -> ResponseReturnValue:
+    """Every process with what new runs follow and what is being worked on."""
+    session = database.session()
+    rows = processes.all_processes(session)
+    return render_template(
+        "designer/processes.html",
+        rows=[(row, processes.versions(session, row.key)[0]) for row in rows],
+        departments=department.names(session),
+    )
+
+
+@pages.get("/processes/new", endpoint="processes_new")
+@opens(Act.DRAW_PROCESS)
+def new_form() -> ResponseReturnValue:
+    """The form of a new process."""
+    return _new_page({})
+
+
+def _new_page(problems: Mapping[str, str]) -> str:
+    return render_template(
+        "designer/new.html",
+        typed=request.form,
+        problems=problems,
+        departments=department.names(database.session()),
+    )
+
+
+@pages.post("/processes/new", endpoint="processes_create")
+@opens(Act.DRAW_PROCESS)
+def create() -> ResponseReturnValue:
+    """Begin a process: empty, or from its JSON form."""
+    form, person = request.form, current_person()
+    try:
+        row = processes.create(
+            database.session(), _typed_content(form), form.get("department") or None, person.id,
+            form.get("reason", "").strip()[:LONGEST_REASON],
+        )  # fmt: skip
+    except InvalidFields as refusal:
+        said = {name if name in ("key", "name") else "content": "" for name in refusal.problems}
+        for name, text in refusal.problems.items():
+            place = name if name in said else "content"
+            said[place] = f"{said[place]} {text if place == name else f'{name}: {text}'}".strip()
+        return make_response(_new_page(said), 422)
+    except BusinessError as refusal:
+        return make_response(_new_page({refusal.field or "content": refusal.message}), refusal.status)
+    database.commit()
+    return redirect(url_for("designer.processes_outline", key=row.process_key), 303)
+
+
+def _typed_content(form: Mapping[str, str]) -> dict[str, Any]:
+    text = form.get("content", "").strip()
+    content: dict[str, Any] = {}
+    if text:
+        try:
+            given = json.loads(text[:LONGEST_TEXT])
+        except ValueError as fault:
+            raise Invalid(_("This is no JSON: %(fault)s.", fault=fault), "content") from None
+        if not isinstance(given, dict):
+            raise Invalid(_("A process is a JSON object with key, nodes and edges."), "content")
+        content = given
+    for name in ("key", "name"):
+        if form.get(name, "").strip():
+            content[name] = form[name].strip()
+    if not content.get("key"):
+        raise Invalid(_("Please give a key: lower-case letters, digits and -."), "key")
+    if content["key"] == "new":
+        raise Invalid(_("This key is an address of ours. Please choose another one."), "key")
+    return content
+
+
+@pages.get("/processes/<key>", endpoint="processes_one")
+@opens(Act.READ_PROCESS)
+def process_page(key: str) -> ResponseReturnValue:
+    """One process: what it does in words, its versions, what may be done with them."""
+    return _page(key, None)
+
+
+@pages.get("/processes/<key>/versions/<int:version>", endpoint="processes_version")
+@opens(Act.READ_PROCESS)
+def version_page(key: str, version: int) -> ResponseReturnValue:
+    """One version for ever."""
+    return _page(key, version)
+
+
+def _page(key: str, number: int | None, problem: str = "", status: int = 200) -> ResponseReturnValue:
+    session = database.session()
+    row, listed = processes.by_key(session, key), processes.versions(session, key)
+    shown = processes.version(session, key, number) if number is not None else _chosen(listed)
+    language = Language.SPANISH if request.args.get("language") == "es" else Language.ENGLISH
+    person = current_person()
+    named = {each for one in listed for each in (one.author_id, one.deployed_by, *one.editor_ids) if each}
+    before = next((each for each in listed if each.version < shown.version), None)
+    page = render_template(
+        "designer/process.html",
+        row=row,
+        shown=shown,
+        is_one=number is not None,
+        versions=listed,
+        names=people.names(session, list(named)),
+        departments=department.names(session),
+        language=language,
+        sentences=_sentences(shown.process, language),
+        mermaid=to_mermaid(shown.process, language),
+        content=json.dumps(to_content(shown.process), indent=2, ensure_ascii=False),
+        changes=[describe(each, language) for each in diff(before.process, shown.process)]
+        if before
+        else None,
+        before=before,
+        errors=_errors(key) if shown.state == processes.DRAFT else 0,
+        is_mine=person.id in shown.editor_ids,
+        can_deploy=shown.state in (CHECKED, RETIRED) and may_here(Act.DEPLOY_PROCESS),
+        problem=problem,
+    )
+    return make_response(page, status)
+
+
+def _chosen(listed: Any) -> ProcessVersionRow:
+    """What a person most likely came for: the version that is worked on, else the one in force, else the newest."""
+    newest: ProcessVersionRow = listed[0]
+    if newest.state in processes.OPEN:
+        return newest
+    return next((each for each in listed if each.state == DEPLOYED), newest)
+
+
+def _sentences(process: Process, language: Language) -> tuple[str, ...]:
+    try:
+        return tell(make_plan(process), language)
+    except ProcessCannotRun as refusal:
+        return (refusal.message,)
+
+
+def _errors(key: str) -> int:
+    return sum(each.severity is Severity.ERROR for each in problems_of(open_draft(key)))
+
+
+@pages.post("/processes/<key>/check", endpoint="processes_check")
+@opens(Act.DRAW_PROCESS)
+def check(key: str) -> ResponseReturnValue:
+    """Judge the draft as it is to be deployed."""
+    revision = request.form.get("revision", "")
+    _row, problems = processes.check(
+        database.session(), key, int(revision) if revision.isascii() and revision.isdigit() else 0
+    )
+    database.commit()
+    errors = [each for each in problems if each.severity is Severity.ERROR]
+    if errors:
+        flash(
+            _(
+                "%(num)s of the problems must be solved first: %(said)s",
+                num=len(errors),
+                said=errors[0].message,
+            ),
+            "error",
+        )
+        return redirect(url_for("designer.processes_outline", key=key), 303)
+    flash(_("Checked: there are no errors. Somebody who did not draw it can deploy it now."), "success")
+    return redirect(url_for("designer.processes_one", key=key), 303)
+
+
+@pages.post("/processes/<key>/versions/<int:version>/deploy", endpoint="processes_deploy")
+@opens(Act.DEPLOY_PROCESS)
+def deploy(key: str, version: int) -> ResponseReturnValue:
+    """Let new runs follow a version, as a second person."""
+    try:
+        processes.deploy(database.session(), key, version, current_person().id, _reason())
+    except Invalid as refusal:
+        return _page(key, version, refusal.message, 422)
+    database.commit()
+    flash(_("Version %(num)s is deployed: new runs follow it from now on.", num=version), "success")
+    return redirect(url_for("designer.processes_one", key=key), 303)
+
+
+@pages.post("/processes/<key>/retire", endpoint="processes_retire")
+@opens(Act.DEPLOY_PROCESS)
+def retire(key: str) -> ResponseReturnValue:
+    """Let nothing new follow a process."""
+    try:
+        processes.retire(database.session(), key, current_person().id, _reason())
+    except Invalid as refusal:
+        return _page(key, None, refusal.message, 422)
+    database.commit()
+    flash(_("Nothing new follows this process from now on. What runs goes on."), "success")
+    return redirect(url_for("designer.processes_one", key=key), 303)
+
+
+def _reason() -> str:
+    try:
+        return clean_text(request.form.get("reason", ""), "reason", LONGEST_REASON)
+    except Invalid as refusal:
+        if not request.form.get("reason", "").strip():
+            raise Invalid(_("Please say why."), "reason") from None
+        raise refusal from None

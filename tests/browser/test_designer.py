@@ -1,0 +1,209 @@
+"""The designer in a real browser: drawn with the keyboard and the mouse, mended, saved, and shared by two tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy.orm import Session, sessionmaker
+
+from rules.process import Process
+from storage import process as processes
+from tests.app.people import Company
+from tests.browser.conftest import barriers, log_in
+from tests.process_samples import content, travel
+
+OpenPage = Callable[..., Page]
+Sessions = sessionmaker[Session]
+
+pytestmark = pytest.mark.browser
+
+
+def begin(sessions: Sessions, company: Company, definition: dict[str, Any]) -> None:
+    """A draft of Elena's."""
+    with sessions.begin() as session:
+        processes.create(session, definition, None, company.elena.id, "for a test")
+
+
+def stored(sessions: Sessions) -> Process:
+    """The draft of the trip as it is stored."""
+    with sessions() as session:
+        row = processes.draft(session, "travel")
+        assert row is not None
+        return row.process
+
+
+def saved(page: Page) -> None:
+    """Wait until the canvas says that everything is saved."""
+    expect(page.locator(".designer-saved")).to_have_text("Saved")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_the_designer_pages_have_no_barriers_and_fit_the_screen(
+    width: int, dark: bool, open_page: OpenPage, company: Company, sessions: Sessions
+) -> None:
+    begin(sessions, company, travel(deadline=None))
+    page = open_page(width=width, dark=dark, bypass_policy=True)
+    log_in(page, company.elena)
+    for path in (
+        "/processes",
+        "/processes/new",
+        "/processes/travel",
+        "/processes/travel/outline",
+        "/processes/travel/outline?node=ask",
+        "/processes/travel/outline?edge=ask-true_branch>yes",
+        "/processes/travel/try",
+        "/processes/travel/canvas",
+    ):
+        page.goto(path)
+        if path.endswith("canvas"):
+            expect(page.locator(".react-flow__node")).to_have_count(3)
+            expect(page.get_by_role("heading", name="The process")).to_be_visible()
+        assert barriers(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_a_process_is_drawn_with_the_keyboard_alone_mended_and_undone(
+    page: Page, company: Company, sessions: Sessions
+) -> None:
+    begin(sessions, company, {"key": "travel", "name": "Travel"})
+    log_in(page, company.elena)
+    page.goto("/processes/travel/canvas")
+    expect(page.get_by_text("Choose a first node")).to_be_visible()
+    for words, count in (("approval", 1), ("end", 2)):
+        page.keyboard.press("a")
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+        expect(page.locator(".react-flow__node")).to_have_count(count)
+        saved(page)
+        page.keyboard.press("Escape")
+    problems = page.get_by_role("region", name="Problems")
+    expect(problems).to_contain_text("false_branch")
+    problems.get_by_role("button", name="Approval").first.focus()
+    page.keyboard.press("Enter")
+    inspector = page.get_by_role("region", name="What is chosen")
+    expect(inspector.get_by_role("heading", name="approval")).to_be_visible()
+    page.keyboard.press("a")
+    page.keyboard.type("end")
+    page.keyboard.press("Enter")
+    expect(page.locator(".react-flow__node")).to_have_count(3)
+    saved(page)
+    process = stored(sessions)
+    assert [edge.id for edge in process.edges if edge.source] == [
+        "approval-true_branch>end",
+        "approval-false_branch>end_2",
+    ]
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+z")
+    expect(page.locator(".react-flow__node")).to_have_count(2)
+    page.keyboard.press("Control+y")
+    expect(page.locator(".react-flow__node")).to_have_count(3)
+    saved(page)
+    assert stored(sessions) == process
+
+
+def test_a_problem_leads_to_its_form_and_what_is_typed_there_is_saved(
+    page: Page, company: Company, sessions: Sessions
+) -> None:
+    definition = travel()
+    del definition["nodes"][0]["config"]["deadline"]
+    begin(sessions, company, definition)
+    log_in(page, company.elena)
+    page.goto("/processes/travel/canvas")
+    problems = page.get_by_role("region", name="Problems")
+    expect(page.locator(".react-flow__node", has_text="Manager").locator(".step-mark")).to_have_text("1")
+    problems.get_by_role("button", name="Manager").click()
+    page.get_by_label("Until when").fill("3 d")
+    page.get_by_label("Until when").press("Tab")
+    expect(problems).to_contain_text("none")
+    saved(page)
+    node = stored(sessions).node("ask")
+    assert node is not None
+    assert node.config["deadline"] == "3 d"
+
+
+def test_nodes_are_connected_moved_copied_and_removed(
+    page: Page, company: Company, sessions: Sessions
+) -> None:
+    nodes: dict[str, dict[str, Any]] = {
+        "wait": {"type": "wait", "config": {"duration": "1 d"}},
+        "done": {"type": "end"},
+    }
+    begin(sessions, company, content("travel", nodes, ">wait"))
+    log_in(page, company.elena)
+    page.goto("/processes/travel/canvas")
+    first, last = (page.locator(f'.react-flow__node[data-id="{each}"]') for each in ("wait", "done"))
+    first.locator(".source").drag_to(last.locator(".target"))
+    expect(page.locator(".react-flow__edge")).to_have_count(1)
+    saved(page)
+    assert stored(sessions).edge("wait-sequence>done") is not None
+    first.click()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Control+c")
+    page.keyboard.press("Control+v")
+    expect(page.locator(".react-flow__node")).to_have_count(3)
+    saved(page)
+    assert stored(sessions).node("wait_2") is not None
+    page.keyboard.press("Delete")
+    expect(page.locator(".react-flow__node")).to_have_count(2)
+    saved(page)
+    assert stored(sessions).node("wait_2") is None
+
+
+def test_of_two_tabs_the_later_one_is_told_and_keeps_its_change(
+    open_page: OpenPage, company: Company, sessions: Sessions
+) -> None:
+    begin(sessions, company, travel())
+    elena, carla = open_page(), open_page()
+    for page, person in ((elena, company.elena), (carla, company.carla)):
+        log_in(page, person)
+        page.goto("/processes/travel/canvas")
+        expect(page.locator(".react-flow__node")).to_have_count(3)
+    for page, node, name in ((carla, "yes", "Agreed"), (elena, "no", "Refused")):
+        page.locator(f'.react-flow__node[data-id="{node}"]').click()
+        page.get_by_label("Name", exact=True).fill(name)
+        page.get_by_label("Name", exact=True).press("Enter")
+        if page is carla:
+            expect(page.locator(".react-flow__node", has_text=name)).to_be_visible()
+    told = elena.get_by_role("alert")
+    expect(told).to_contain_text("Somebody else changed the draft.")
+    told.get_by_role("button", name="Show theirs and put mine on top").click()
+    expect(elena.locator(".react-flow__node", has_text="Agreed")).to_be_visible()
+    expect(elena.locator(".react-flow__node", has_text="Refused")).to_be_visible()
+    saved(elena)
+    assert [node.name for node in stored(sessions).nodes] == ["Manager", "Refused", "Agreed"]
+
+
+def test_the_outline_edits_the_same_process_on_a_phone(
+    open_page: OpenPage, company: Company, sessions: Sessions
+) -> None:
+    begin(sessions, company, {"key": "travel"})
+    page = open_page(width=390)
+    log_in(page, company.elena)
+    page.goto("/processes/travel/outline")
+    for kind, name in (("Approval", "Boss"), ("End", "Yes")):
+        page.get_by_label("Add a node").select_option(kind)
+        page.get_by_label("Name (optional)").fill(name)
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        expect(page.locator("#said")).to_contain_text("Saved.")
+        page.get_by_label("After").select_option("Boss")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("link", name="Yes")).to_have_count(0)
+    assert [node.id for node in stored(sessions).nodes] == ["boss"]
+
+
+def test_a_run_is_tried_step_by_step(page: Page, company: Company, sessions: Sessions) -> None:
+    begin(sessions, company, travel())
+    log_in(page, company.elena)
+    page.goto("/processes/travel/try")
+    page.get_by_label("Manager").select_option("no")
+    row = page.locator('tr[data-node="yes"]')
+    expect(row).to_contain_text("“Manager” ended with: no.")
+    page.get_by_role("button", name="Begin").click()
+    expect(row).to_contain_text("waiting")
+    page.get_by_role("button", name="On").click()
+    expect(row).to_contain_text("skipped")
+    expect(page.get_by_label("Manager")).to_have_value("not_satisfied")
