@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -26,7 +27,7 @@ Get = Callable[..., Any]
 @pytest.fixture(scope="module")
 def demo_url(postgres: Plan) -> Iterator[str]:
     """A database with the demo company, shared by these tests: they only read its figures."""
-    with clone(postgres, "figures_api") as database:
+    with clone(postgres, f"figures_api_{uuid4().hex}") as database:
         engine = make_engine(database.url)
         with make_sessions(engine).begin() as session:
             assert load(session, ("amazon.es", "amazon.com"), Decimal(5)) is not None

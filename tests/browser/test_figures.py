@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -22,7 +23,7 @@ OpenPage = Callable[..., Page]
 @pytest.fixture(scope="module")
 def demo_url(postgres: Plan) -> Iterator[str]:
     """A database with the demo company, shared by these tests."""
-    with clone(postgres, "figures_browser") as database:
+    with clone(postgres, f"figures_browser_{uuid4().hex}") as database:
         engine = make_engine(database.url)
         with make_sessions(engine).begin() as session:
             assert load(session, ("amazon.es", "amazon.com"), Decimal(5)) is not None
