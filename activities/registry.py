@@ -26,6 +26,7 @@ from activities.rollout_lever import Lever
 from activities.rollout_of_build import BuildLever
 from activities.rollout_of_flag import FlagLever
 from activities.rollout_of_policy import PolicyLever
+from activities.rollout_of_process import ProcessLever
 from gateways.amazon import AmazonBusiness
 from gateways.webhook import Webhooks
 from rules.rollout import Kind
@@ -128,6 +129,7 @@ def rollouts(sessions: sessionmaker[Session], client: Client, settings: Settings
         Kind.BUILD: BuildLever(sessions, client),
         Kind.POLICY: PolicyLever(sessions),
         Kind.FLAG: FlagLever(sessions),
+        Kind.PROCESS: ProcessLever(sessions),
     }
     has_chat = settings.slack_webhook_url is not None
     rollout = RolloutActivities(sessions, levers, settings.public_url, has_chat)

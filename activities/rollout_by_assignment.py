@@ -1,18 +1,21 @@
-"""What rollouts of a policy and of a flag's value have in common: the review looks each request's assignment up.
+"""What rollouts by assignment have in common: submits, reviews and runs that begin look up who is given what.
 
-So nothing is carried anywhere: from the commit on in which a rollout moves, submits and reviews go by where it stands.
+So nothing is carried anywhere: from the commit on in which a rollout moves, they go by where it stands.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from activities.rollout_lever import GateResult, NotCarried, Seen
+from rules.analysis import Reading
 from rules.errors import BusinessError
 from rules.rollout import State, share_at
 from storage import rollout_figures
@@ -38,7 +41,7 @@ class AssignmentLever(ABC):
             return self.try_it(session, row)
 
     async def carry(self, row: RolloutRow) -> dict[str, Any]:
-        """Nothing is left to do: every submit reads the share from the rollout itself."""
+        """Nothing is left to do: every submit, or run that begins, reads the share from the rollout itself."""
         share, departments = share_at(row.progress, row.as_plan)
         return {"share": str(share), "departments": list(departments)}
 
@@ -66,9 +69,18 @@ class AssignmentLever(ABC):
         since = row.exposed_at or row.since
         # Baking asks for time, not for as many requests once more.
         step_since = row.since if row.state == State.STEP else since
-        samples, newest_at = rollout_figures.count_assigned(session, row.id, since, step_since)
-        readings = rollout_figures.read_assigned(session, row.id, since)
-        return Seen(readings, samples, newest_at, self.conflict(session, row))
+        samples, newest_at = self.count(session, row, since, step_since)
+        return Seen(self.read(session, row, since), samples, newest_at, self.conflict(session, row))
+
+    def count(
+        self, session: Session, row: RolloutRow, since: datetime, step_since: datetime
+    ) -> tuple[int, datetime | None]:
+        """How many of the chosen were seen since its step began, and when one was seen last; requests by default."""
+        return rollout_figures.count_assigned(session, row.id, since, step_since)
+
+    def read(self, session: Session, row: RolloutRow, since: datetime) -> Mapping[str, Reading]:
+        """Metric key -> its counts in both arms; of requests by default."""
+        return rollout_figures.read_assigned(session, row.id, since)
 
     @abstractmethod
     def try_it(self, session: Session, row: RolloutRow) -> GateResult:

@@ -24,6 +24,8 @@ from rules.rollout import BY_ASSIGNMENT, Kind, Plan
 _INTENDED: Final = frozenset({"auto_approved", "not_auto_approved"})
 #: What is counted of the runs of a process; the others tell of reviews.
 _OF_RUNS: Final = frozenset({"error", "not_progressed", "slow"})
+#: A process may ask nothing but people: where no machine has done anything, nothing was slow.
+_SELDOM_OF_RUNS: Final = frozenset({"slow"})
 
 
 def known_metrics(kind: Kind) -> frozenset[str]:
@@ -56,6 +58,7 @@ def metrics_of(plan: Plan, step: int, kind: Kind = Kind.BUILD) -> tuple[Metric, 
             metric,
             limit=float(limits[metric.key]) if metric.key in limits else metric.limit,
             smallest_pass=enough,
+            required=metric.required and not (kind is Kind.PROCESS and metric.key in _SELDOM_OF_RUNS),
             dry_run=kind in BY_ASSIGNMENT and metric.key in _INTENDED and metric.key not in limits,
         )
         for metric in METRICS

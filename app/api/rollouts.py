@@ -18,7 +18,8 @@ from rules.person import Act
 from rules.rollout import Kind, Plan, Step
 from rules.rollout_command import Command, check_may_steer
 from rules.rollout_plan import one_step
-from storage import rollout, rollout_flag, rollout_policy
+from rules.rollout_target import parse_process
+from storage import rollout, rollout_flag, rollout_policy, rollout_process
 from storage.database import now
 from storage.rollout import RolloutRow
 from storage.rollout_begin import begin_or_change
@@ -81,6 +82,8 @@ def _begun(kind: Kind, given: dict[str, Any]) -> tuple[RolloutRow, bool]:
             if given["value"] is None:
                 raise Invalid("Please give the value that some get first.", "value")
             return rollout_flag.begin(session, target, given["value"], plan, by, why), True
+        case Kind.PROCESS:
+            return rollout_process.begin(session, *parse_process(target), plan, by, why), True
         case _:
             return begin_or_change(session, target, plan, by, why, given["revision"])
 

@@ -53,12 +53,13 @@ class StepSchema(Schema):
 class RolloutSchema(Schema):
     """A rollout that is asked for: a share of some departments, or a whole plan of steps.
 
-    `target` is a build (also as `build_id`), the id of a candidate, or a flag, whose `value` some get first.
+    `target` is a build (also as `build_id`), the id of a candidate, a version of a process such as `travel@4`, or a
+    flag, whose `value` some get first.
     """
 
     kind = fields.String(
         load_default=Kind.BUILD.value,
-        validate=validate.OneOf([Kind.BUILD.value, Kind.POLICY.value, Kind.FLAG.value]),
+        validate=validate.OneOf([each.value for each in Kind]),
     )
     build_id = fields.String(load_default="", validate=validate.Length(min=1, max=63))
     target = fields.String(load_default="", validate=validate.Length(min=1, max=100))

@@ -286,6 +286,14 @@ def test_a_process_is_judged_by_what_its_runs_tell_and_by_nothing_of_reviews() -
     assert known_metrics(Kind.FLAG) == {metric.key for metric in METRICS}
 
 
+def test_a_process_that_asks_nothing_but_people_is_not_held_because_no_machine_was_slow() -> None:
+    good = {"error": reading({"it": (0, 100)}), "not_progressed": reading({"it": (0, 100)})}
+    metrics = metrics_of(one_step(Decimal(50), ()), 0, Kind.PROCESS)
+    assert verdict_of(watch(metrics, good, None, NOW)) is Verdict.PASS
+    slow = {**good, "slow": reading({"it": (9, 9)})}
+    assert verdict_of(watch(metrics, slow, None, NOW)) is Verdict.FAIL
+
+
 @pytest.mark.parametrize(
     "health", [HEALTHY, Health(), Health(timedelta(seconds=21), None, 3, kill_switch=True)]
 )
