@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from rules.rollout_target import ProcessTarget
 from rules.rollout_watch import known_metrics
 from storage import department, process, rollout, rollout_list
 from storage.audit import Actor
-from storage.process import CHECKED, RETIRED, NotDeployable, ProcessRow, SecondPersonNeeded
+from storage.process import CHECKED, RETIRED, NotDeployable, ProcessRow, ProcessVersionRow, SecondPersonNeeded
 from storage.rollout import RolloutRow
 
 
@@ -61,6 +62,16 @@ def begin(session: Session, key: str, number: int, plan: Plan, person_id: UUID, 
     )
     target = ProcessTarget(number, row.sha256, standing.deployed_version)
     return rollout.begin(session, Kind.PROCESS, key, plan, Actor.person(person_id), why, target.to_content())
+
+
+def offered(session: Session) -> Sequence[ProcessVersionRow]:
+    """The checked versions that may be given to some: of processes of which another version is deployed."""
+    return session.scalars(
+        select(ProcessVersionRow)
+        .join(ProcessRow, ProcessRow.key == ProcessVersionRow.process_key)
+        .where(ProcessVersionRow.state == CHECKED, ProcessRow.deployed_version.is_not(None))
+        .order_by(ProcessVersionRow.process_key)
+    ).all()
 
 
 def conflict(session: Session, row: RolloutRow) -> str:

@@ -142,6 +142,55 @@ def test_two_at_once_are_not_given_to_some(call: Call, company: Company) -> None
 # The pages
 
 
+def form(**changes: Any) -> dict[str, Any]:
+    """The form, filled well."""
+    return {
+        "kind": "process", "process": "travel@2", "bake": "2", "why": "try it on some", "share-0": "50",
+        "minutes-0": "5", "samples-0": "20",
+    } | changes  # fmt: skip
+
+
+def test_it_is_begun_on_the_page_which_offers_what_is_checked(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    carla = browser_of(company.carla)
+    page = carla.get("/rollout/new?kind=process").text
+    assert 'value="travel@2"' in page
+    assert 'value="travel@1"' not in page
+    assert 'name="limit-not_progressed"' in page
+    assert 'name="limit-overturned"' not in page
+    assert carla.send("/rollout", form()).status_code == 303
+    row = newest(sessions)
+    assert (row.label, row.created_by) == ("Process travel, version 2", company.carla.id)
+    assert "stay on it, whatever becomes" in readable(carla.get(f"/rollouts/{row.id}").text)
+
+
+@pytest.mark.parametrize(
+    ("who", "changes", "status", "word"),
+    [
+        ("carla", {"process": ""}, 422, "choose a version"),
+        ("carla", {"process": "travel"}, 422, "such as travel@4"),
+        ("carla", {"process": "travel@9"}, 404, "no version 9"),
+        ("carla", {"process": "travel@1"}, 409, "Version 1 is deployed"),
+        ("elena", {}, 403, "You wrote this version"),
+        ("felix", {}, 403, ""),
+    ],
+)
+def test_what_makes_no_sense_or_is_not_theirs_is_said_on_the_page(
+    browser_of: BrowserOf,
+    company: Company,
+    sessions: Sessions,
+    who: str,
+    changes: Any,
+    status: int,
+    word: str,
+) -> None:
+    answer = browser_of(getattr(company, who)).send("/rollout", form(**changes))
+    assert (answer.status_code, word in readable(answer.text)) == (status, True)
+    with sessions.begin() as session:
+        assert not rollout.newest(session)
+
+
 def test_the_release_page_shows_it_by_its_name_with_its_own_guards(
     browser_of: BrowserOf, company: Company, sessions: Sessions, second: ProcessVersionRow
 ) -> None:

@@ -152,7 +152,7 @@ def test_platform_begins_the_rollout_of_a_flags_value_and_finance_agrees_on_the_
     ("changes", "status", "word"),
     [
         ({"candidate": ""}, 422, "choose a candidate"),
-        ({"kind": "process"}, 422, "choose what"),
+        ({"kind": "nonsense"}, 422, "choose what"),
         ({"candidate": str(UUID(int=3))}, 404, "no such rule set"),
         ({"kind": "flag", "flag": ""}, 422, "choose a value"),
         ({"kind": "flag", "flag": "nothing=on"}, 404, "no flag"),

@@ -1,4 +1,4 @@
-"""Beginning a rollout: of a build, of a candidate of the rules, or of a flag's value. What makes sense is in rules/."""
+"""Beginning a rollout: of a build, a candidate of the rules, a flag's value, a version of a process. Judges nothing."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ from rules.flag_change import parse_value
 from rules.person import Act
 from rules.rollout import Kind, Plan
 from rules.rollout_command import check_may_steer, may_steer
+from rules.rollout_target import parse_process
+from rules.rollout_watch import known_metrics
 from rules.text import judge_why
-from storage import build, flag, policy, rollout, rollout_flag, rollout_policy
+from storage import build, flag, policy, rollout, rollout_flag, rollout_policy, rollout_process
 from storage.rollout import RolloutRow
 from storage.rollout_begin import begin_or_change
 
 #: The field that names the target.
-_FIELDS = {Kind.BUILD: "build", Kind.POLICY: "candidate", Kind.FLAG: "flag"}
+_FIELDS = {Kind.BUILD: "build", Kind.POLICY: "candidate", Kind.FLAG: "flag", Kind.PROCESS: "process"}
 
 
 def _kinds() -> list[Kind]:
@@ -89,6 +91,10 @@ def _begin(kind: Kind, typed: Typed, plan: Plan, why: str) -> tuple[RolloutRow, 
             if not key:
                 raise Invalid(_("Please choose a value."), "flag")
             return rollout_flag.begin(session, key, parse_value(flag.known(key), word), plan, by, why), True
+        case Kind.PROCESS:
+            if not typed["process"]:
+                raise Invalid(_("Please choose a version."), "process")
+            return rollout_process.begin(session, *parse_process(typed["process"]), plan, by, why), True
         case _:
             return begin_or_change(session, typed["build"], plan, by, why)
 
@@ -116,9 +122,10 @@ def _form(typed: Typed, problems: dict[str, str]) -> str:
             for row in policy.candidates(session)
         ],
         values=_flag_values(),
+        versions=rollout_process.offered(session),
         running=lanes.get("build") if typed["kind"] == Kind.BUILD else None,
         departments=names,
-        limited=LIMITED,
+        limited=[metric for metric in LIMITED if metric.key in known_metrics(Kind(typed["kind"]))],
     )  # fmt: skip
 
 

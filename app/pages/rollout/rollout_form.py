@@ -19,8 +19,8 @@ STEPS: Final = 5
 _USUAL: Final = (("10", "5", "52"), ("50", "5", "52"), ("100", "10", "52"))
 LIMITED: Final = tuple(metric for metric in METRICS if metric.limit is not None)
 _LONGEST: Final = 9
-#: What the form can begin; a deployed process has a page of its own.
-BEGUN_HERE: Final = (Kind.BUILD, Kind.POLICY, Kind.FLAG)
+#: What the form can begin, in the order of its tabs.
+BEGUN_HERE: Final = (Kind.BUILD, Kind.POLICY, Kind.FLAG, Kind.PROCESS)
 LONGEST_TYPED: Final = 1_000
 
 Typed = dict[str, Any]
@@ -38,6 +38,7 @@ def blank(kind: Kind) -> Typed:
             "build": "",
             "candidate": "",
             "flag": "",
+            "process": "",
             "steps": steps,
             "mode": "selective",
             "bake": "10",
@@ -63,7 +64,7 @@ def typed_of(form: MultiDict[str, str]) -> Typed:
         for n in range(STEPS)
         if form.get(f"share-{n}", "").strip()
     ]  # fmt: skip
-    names = ("kind", "build", "candidate", "flag", "mode", "bake", "why")
+    names = ("kind", "build", "candidate", "flag", "process", "mode", "bake", "why")
     words = {name: form.get(name, "").strip()[:LONGEST_TYPED] for name in names}
     words["mode"] = words["mode"] if words["kind"] == Kind.BUILD else "selective"
     limits = {metric.key: form.get(f"limit-{metric.key}", "").strip()[:_LONGEST] for metric in LIMITED}
