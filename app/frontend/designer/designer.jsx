@@ -1,7 +1,7 @@
 // The designer: palette, canvas, problems, the form of what is chosen, and every gesture as a key, too.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Background, Controls, MiniMap, ReactFlow, applyNodeChanges, useReactFlow } from "@xyflow/react";
-import { adding, arrange, connecting, copying, edgeId, op, pasting, picture, removing } from "./graph.js";
+import { HEIGHT, WIDTH, adding, arrange, connecting, copying, edgeId, op, pasting, picture, places, removing } from "./graph.js";
 import { useDraft } from "./draft.js";
 import { Find, Inspector, Palette, Problems } from "./panels.jsx";
 import { Step, Way } from "./step.jsx";
@@ -44,10 +44,10 @@ export function Designer({ given }) {
       setSelected([id]);
       setFound(id);
       const edge = process.edges?.find((each) => edgeId(each) === id);
-      const ends = edge ? [edge.source, edge.target] : [id];
-      flow.fitView({ nodes: ends.filter(Boolean).map((each) => ({ id: each })), maxZoom: 1, padding: 0.6, duration: 0 });
+      const [x, y] = places(process)[edge ? edge.target : id] ?? [0, 0];
+      flow.setCenter(x + WIDTH / 2, y + HEIGHT / 2, { zoom: Math.min(1, Math.max(0.7, flow.getZoom())) });
     },
-    [flow, process.edges],
+    [flow, process],
   );
 
   const add = useCallback(

@@ -7,11 +7,10 @@ export function Icon({ name }) {
   return <span className="step-icon" aria-hidden="true" dangerouslySetInnerHTML={{ __html: shape }} />;
 }
 
-// An edge says its branch where it leaves its node: in the middle the words of two edges would meet.
-export const Way = memo(function Way({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, label, markerEnd }) {
+// An edge says its branch where it leaves its node: in the middle the words of two edges would meet. No stands left, yes right.
+export const Way = memo(function Way({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, label, markerEnd, data }) {
   const [path] = getSmoothStepPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition });
-  const aside = targetX < sourceX - 10 ? -26 : 26;
-  return <BaseEdge path={path} label={label} labelX={sourceX + aside} labelY={sourceY + 14} markerEnd={markerEnd} />;
+  return <BaseEdge path={path} label={label} labelX={sourceX + data.aside} labelY={sourceY + 14} markerEnd={markerEnd} />;
 });
 
 export const Step = memo(function Step({ data }) {
