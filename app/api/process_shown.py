@@ -9,6 +9,7 @@ from app.api.shown import when
 from rules.process_plan import Plan
 from rules.process_state import State
 from storage.process import ProcessRow, ProcessVersionRow
+from storage.process_assignment import ProcessAssignmentRow
 from storage.process_run import ProcessRunRow
 from storage.process_step import ProcessStepRow
 from storage.process_task import ProcessTaskRow
@@ -64,6 +65,13 @@ def run(row: ProcessRunRow) -> dict[str, Any]:
         "started_at": when(row.started_at),
         "ended_at": when(row.ended_at),
     }
+
+
+def drawn(row: ProcessAssignmentRow | None) -> dict[str, Any] | None:
+    """What a rollout meant for a run when it began; None where none did."""
+    if row is None:
+        return None
+    return {"rollout": str(row.rollout_id), "chosen": row.chosen, "share": str(row.share), "why": row.reason}
 
 
 def path(plan: Plan, state: State) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from app.api.setup import PREFIX, Subject
 from rules.errors import Invalid, NotFound
 from rules.person import Act, may_read_run
 from storage import (
+    process_assignment,
     process_callback,
     process_incident,
     process_message,
@@ -72,7 +73,7 @@ def many() -> dict[str, Any]:
 @api.at("/<uuid:run_id>", "GET")
 @opens(Act.READ_RUN)
 def one(run_id: UUID) -> dict[str, Any]:
-    """One run: its path edge by edge, what became of each node, whom it asks, and why not."""
+    """One run: its path edge by edge, what became of each node, whom it asks, why not, and why this version."""
     session, row = database.session(), _readable(run_id)
     plan = process_run.plan_of(session, row)
     return {
@@ -80,6 +81,7 @@ def one(run_id: UUID) -> dict[str, Any]:
         "path": shown.path(plan, process_run.state_of(row, plan)),
         "steps": shown.steps(process_step.of_run(session, run_id)),
         "tasks": [shown.task(each) for each in process_task.of_run(session, run_id)],
+        "given_first": shown.drawn(process_assignment.of_run(session, run_id)),
     }
 
 

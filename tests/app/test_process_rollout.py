@@ -77,10 +77,16 @@ def test_a_version_is_rolled_out_and_taken_back_through_the_api(
     with sessions.begin() as session:
         expose(session, rollout.newest(session, 1)[0])
     given = {"input": {"amount": "1.00", "requester": str(company.ana.id)}}
-    assert call(company.ana, "POST", "/processes/travel/runs", given).get_json()["version"] == 2
+    begun = call(company.ana, "POST", "/processes/travel/runs", given).get_json()
+    assert begun["version"] == 2
+    why = call(company.ana, "GET", f"/runs/{begun['id']}").get_json()["given_first"]
+    assert (why["rollout"], why["chosen"], why["share"]) == (shown["id"], True, "100.0")
+    assert "within the share of 100 %" in why["why"]
     at = f"/deployment/rollouts/{shown['id']}"
     assert call(company.diego, "POST", f"{at}/abort", {"why": "wrong"}).status_code == 202
-    assert call(company.ana, "POST", "/processes/travel/runs", given).get_json()["version"] == 1
+    after = call(company.ana, "POST", "/processes/travel/runs", given).get_json()
+    assert after["version"] == 1
+    assert call(company.ana, "GET", f"/runs/{after['id']}").get_json()["given_first"] is None
     assert call(company.felix, "GET", at).get_json()["rollout"]["state"] == "returning"
 
 
