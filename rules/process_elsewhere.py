@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rules.process_template import ValueIsElsewhere
@@ -19,11 +18,17 @@ from rules.process_value import (
 SMALLEST_REFERRED_BYTES: Final = 200
 
 
-@dataclass
 class Parts:
-    """What of the large values is at hand: sha256 -> the parts that were asked for, by path."""
+    """What of the large values is at hand; it grows with what is loaded.
 
-    known: dict[str, dict[tuple[str, ...], Any]] = field(default_factory=dict)
+    Attributes:
+        known: sha256 -> the parts that were asked for, by path.
+    """
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: dict[str, dict[tuple[str, ...], Any]] = {}
 
     def add(self, elsewhere: ValueIsElsewhere, found: bool, value: Any) -> None:
         """Keep what was loaded; a path that leads nowhere is kept, too, so that it is not asked for again."""

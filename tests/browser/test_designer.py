@@ -189,7 +189,7 @@ def test_the_outline_edits_the_same_process_on_a_phone(
         page.get_by_role("button", name="Add", exact=True).click()
         expect(page.get_by_role("heading", name=name)).to_be_visible()
         expect(page.locator("#said")).to_contain_text("Saved.")
-        page.get_by_label("After").select_option("Boss")
+        page.get_by_label("After", exact=True).select_option("Boss")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("link", name="Yes")).to_have_count(0)
     assert [node.id for node in stored(sessions).nodes] == ["boss"]

@@ -158,7 +158,7 @@ def make(folder: Path) -> list[str]:
     """`make run` without what a fresh machine needs."""
     recipe = folder / "Makefile"
     recipe.write_text(f"run:\n\t@{' '.join(COMMAND)}\n")
-    return ["make", "-f", str(recipe), "run"]
+    return ["make", "--no-print-directory", "-f", str(recipe), "run"]
 
 
 @pytest.mark.parametrize("trap", ["", "trap '' INT;"], ids=["from a terminal", "in the background"])

@@ -86,8 +86,11 @@ export function Inspector({ paths, chosen, revision, onSave, onChoose }) {
   const [page, setPage] = useState("");
   const place = useRef(null);
   const key = JSON.stringify(chosen);
+  const shown = useRef(key);
   useEffect(() => {
     let late = false;
+    if (shown.current !== key) setPage(""); // nobody shall type into the form of what was chosen before
+    shown.current = key;
     inspector(paths, JSON.parse(key)).then((text) => {
       if (!late) setPage(text);
     });
@@ -97,7 +100,9 @@ export function Inspector({ paths, chosen, revision, onSave, onChoose }) {
   }, [paths, key, revision]);
   useEffect(() => {
     const box = place.current;
-    const focused = box.contains(document.activeElement) ? document.activeElement.name : "";
+    const active = box.contains(document.activeElement) ? document.activeElement : null;
+    if (page && active && isTouched(active) && !active.form?.dataset.sent) return; // what is being typed stays
+    const focused = active?.name ?? "";
     box.innerHTML = page;
     if (focused) box.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
   }, [page]);
