@@ -40,8 +40,8 @@ OWNER: Final = pytest.StashKey[int]()
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 (mkdtemp makes a folder of our own in it)
 ENOUGH_BYTES: Final = 2_000_000_000
 
-#: Rooms whose tests wait for processes of their own, on machines that other work shares: docs/decisions/0017.
-SECOND_TRY: Final = ("browser", "builds", "faults", "local")
+#: Rooms whose tests wait for whole processes or the engine, on machines that other work shares: docs/decisions/0017.
+SECOND_TRY: Final = ("browser", "builds", "faults", "local", "workflows")
 
 SECRET_KEY: Final = "a key that only tests use, and long enough"
 
