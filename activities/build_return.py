@@ -72,6 +72,7 @@ class ReturnDesk:
                 await asyncio.to_thread(self._note, row, REFUSED, ReturnReport(row.build_id), why)
                 return
             report.notes.append("frozen instead: nothing new goes there")
+        report.keep_route_of(row.report)
         await asyncio.to_thread(self._note, row, ROUTED, report, why)
         await free_runs(client, order, report)
         await asyncio.to_thread(self._note, row, DONE, report, why)

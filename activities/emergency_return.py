@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -73,7 +73,8 @@ class ReturnReport:
         route_changed_at, last_start_at: by Temporal's clock, ISO 8601: when its route was changed last, and when the
             last request that ran on the build was started; empty where none was for minutes before.
         last_start_ms: the same start from the beginning of the act, below zero where it was before; None where the
-            route stood so already, as nothing ties the two clocks together then.
+            route stood so already, as nothing ties the two clocks together then (also where Temporal changed it for
+            a call that it did not answer in time).
     """
 
     build_id: str
@@ -96,6 +97,12 @@ class ReturnReport:
     def to_detail(self) -> dict[str, Any]:
         """The report as it is stored."""
         return asdict(self)
+
+    def keep_route_of(self, earlier: Mapping[str, Any]) -> None:
+        """Keep what an earlier attempt stored of the route, where that one changed it and this one found it so."""
+        if earlier.get("changed") and not self.changed:
+            self.changed, self.routed_ms = earlier["changed"], earlier["routed_ms"]
+            self.verified_ms, self.route_changed_at = earlier["verified_ms"], earlier["route_changed_at"]
 
 
 async def set_route_back(client: Client, order: ReturnOrder) -> ReturnReport:

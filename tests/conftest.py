@@ -41,7 +41,7 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 (mkdtemp makes a folder of our ow
 ENOUGH_BYTES: Final = 2_000_000_000
 
 #: Rooms whose tests wait for whole processes or the engine, on machines that other work shares: docs/decisions/0017.
-SECOND_TRY: Final = ("browser", "builds", "faults", "local", "workflows")
+SECOND_TRY: Final = ("activities", "app", "browser", "builds", "faults", "local", "storage", "workflows")
 
 SECRET_KEY: Final = "a key that only tests use, and long enough"
 

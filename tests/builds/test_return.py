@@ -78,7 +78,8 @@ def test_a_return_while_200_requests_run_loses_nothing_and_sends_nothing_new_the
     assert done.report["late_queues"] == []
     assert done.routed_at is not None
     assert datetime.fromisoformat(done.report["last_start_at"]) == last_start_on_two(yard)
-    assert isinstance(done.report["last_start_ms"], int)
+    # A busy Temporal may change the route for a call that it did not answer in time: then no clock tells.
+    assert isinstance(done.report["last_start_ms"], int) == bool(done.report["changed"])
     for each in waiting:
         yard.desk.answer(each, "approve")
     everything = [*waiting, *in_steps]
