@@ -92,9 +92,11 @@ class Yard:
         for each in CODE if not folder.exists() else ():
             source = ROOT / each
             if source.is_dir():
-                shutil.copytree(source, folder / each, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(
+                    source, folder / each
+                )  # with what is compiled, which else each build does anew
             else:
-                shutil.copy(source, folder / each)
+                shutil.copy2(source, folder / each)
         file = folder / path
         text = file.read_text()
         for before, after in changes:
