@@ -19,6 +19,7 @@ from rules.process_messages import (
     LoadedProcess,
     LoadedValue,
     LoadValue,
+    LoadVersion,
     NodeResult,
     NodeStep,
     NoteNews,
@@ -41,7 +42,14 @@ class ProcessActivities:
         """The definition that a run follows, and its input."""
         with _refusals_are_final(), self.sessions.begin() as session:
             row = process_run.by_id(session, UUID(given.run_id))
-            return LoadedProcess(process.version(session, row.process_key, row.version).content, row.given)
+            # By its input, not by its row: that may tell of another version already when this is done again.
+            return LoadedProcess(process.version(session, given.process, given.version).content, row.given)
+
+    @activity.defn
+    def load_version(self, given: LoadVersion) -> LoadedProcess:
+        """The definition that a run is to follow from now on."""
+        with _refusals_are_final(), self.sessions.begin() as session:
+            return LoadedProcess(process.version(session, given.process, given.version).content, {})
 
     @activity.defn
     def run_node(self, given: NodeStep) -> NodeResult:

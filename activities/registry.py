@@ -79,6 +79,7 @@ def processes(means: Means) -> list[Callable[..., Any]]:
     )
     return [
         process.load_process,
+        process.load_version,
         process.run_node,
         process.settle_node,
         process.note_news,

@@ -1,4 +1,4 @@
-"""Carries messages to runs of processes: starts, wakes, operations, cancellations. Decides nothing."""
+"""Carries messages to runs of processes: starts, wakes, operations, cancellations, moves. Decides nothing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from gateways import temporal
 from rules.outbox import Kind
 from rules.process_messages import (
     SIGNAL_CANCEL,
+    SIGNAL_MOVE,
     SIGNAL_OPERATE,
     SIGNAL_WAKE,
+    Move,
     Operation,
     ProcessInput,
     Wake,
@@ -28,6 +30,7 @@ FOR_PROCESSES: Final = (
     Kind.SIGNAL_PROCESS,
     Kind.OPERATE_PROCESS,
     Kind.CANCEL_PROCESS,
+    Kind.MOVE_PROCESS,
 )
 
 
@@ -58,12 +61,14 @@ async def carry_to_process(
     return None
 
 
-def _signal(kind: Kind, payload: Mapping[str, Any]) -> tuple[str, Wake | Operation | str]:
+def _signal(kind: Kind, payload: Mapping[str, Any]) -> tuple[str, Wake | Operation | Move | str]:
     named = {name: value for name, value in payload.items() if name != "run_id"}
     if kind is Kind.SIGNAL_PROCESS:
         return SIGNAL_WAKE, Wake(**named)
     if kind is Kind.OPERATE_PROCESS:
         return SIGNAL_OPERATE, Operation(**named)
+    if kind is Kind.MOVE_PROCESS:
+        return SIGNAL_MOVE, Move(**named)
     return SIGNAL_CANCEL, str(named["reason"])
 
 

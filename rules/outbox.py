@@ -23,6 +23,7 @@ class Kind(StrEnum):
     SIGNAL_PROCESS = "signal_process"
     OPERATE_PROCESS = "operate_process"
     CANCEL_PROCESS = "cancel_process"
+    MOVE_PROCESS = "move_process"
 
 
 def rest_seconds(attempts: int) -> float:

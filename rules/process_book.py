@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from rules.process import Outcome
 from rules.process_messages import Operation, ProcessResult, StepNews
+from rules.process_migration import migrate
 from rules.process_operate import Act, operate
 from rules.process_plan import Plan
 from rules.process_schedule import begin, cancel, report, start
@@ -106,6 +107,13 @@ class Book:
             self._note_end(turn, step, outcome, given.output, "", is_written=False)
         elif given.act == Act.FAIL:
             self._note_end(turn, step, Outcome.FAILED, {}, error, is_written=False)
+        return step
+
+    def move(self, plan: Plan) -> Step:
+        """The run goes on by another version; raises rules.process_migration.CannotMigrate, and then changes nothing."""
+        self.state, step = migrate(self.plan, self.state, plan)
+        self.plan = plan
+        self._note_step(step)
         return step
 
     def cancel(self) -> Step:

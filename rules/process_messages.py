@@ -9,6 +9,7 @@ PROCESS: Final = "Process"
 SIGNAL_WAKE: Final = "wake_node"
 SIGNAL_OPERATE: Final = "operate"
 SIGNAL_CANCEL: Final = "cancel"
+SIGNAL_MOVE: Final = "move"
 #: Events of history after which a run is continued as new at its next quiet point.
 CONTINUE_AFTER_EVENTS: Final = 10_000
 #: What the alarm is called after which nobody is waited for any more.
@@ -29,7 +30,7 @@ class ProcessInput:
     Attributes:
         sha256: of the definition; what is loaded must have it.
         most_events: see `CONTINUE_AFTER_EVENTS`.
-        carried: where the run before this one stood, where it was continued as new; see workflows/process_carry.py.
+        carried: where the run before this one stood, where it was continued as new; see workflows/process.py.
     """
 
     run_id: str
@@ -164,6 +165,8 @@ class NoteNews:
         state: where it stands, as `rules.process_state.State.to_content` writes it.
         awaiting: the roles that are waited for.
         ended: where the run has its result.
+        version: what the run follows, as `state` is of it; 0 from runs of builds that did not say.
+        moved: what became of wishes that it follow another version.
     """
 
     run_id: str
@@ -171,6 +174,38 @@ class NoteNews:
     state: dict[str, Any]
     awaiting: list[str]
     ended: ProcessResult | None = None
+    version: int = 0
+    moved: list[MoveResult] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Move:
+    """A run is to go on by another version of its process; the wish lies in Postgres under `move_id`."""
+
+    move_id: str
+    version: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class MoveResult:
+    """What became of such a wish.
+
+    Attributes:
+        why: why the run stays on its version, and `node` because of which node; both empty where it was moved.
+    """
+
+    move_id: str
+    node: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class LoadVersion:
+    """A version of a process whose definition is wanted."""
+
+    process: str
+    version: int
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,11 @@ def _blockers(old: Plan, state: State, new: Plan) -> Iterator[Blocker]:
             yield Blocker(node.id, "It has happened, and other edges lead to it in the new version.")
         else:
             yield from _handled_otherwise(old, state, new, number, other)
+    wanted = {each.name: each for each in old.process.inputs}
+    for each in new.process.inputs:
+        before = wanted.get(each.name)
+        if (before is None and each.required) or (before is not None and before.kind is not each.kind):
+            yield Blocker("", f"The new version wants the input {each.name!r}, which this run was not given.")
     for edge in state.rounds:
         if old.edge_ids[edge] not in (new.edge_ids[each] for each in new.loops):
             tail = old.process.edges[edge].source or ""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rules.process_messages import NoteNews, StepNews
 from rules.process_state import NodeStatus
-from storage import process_callback, process_run, process_task
+from storage import process_callback, process_migration, process_run, process_task
 from storage.process_step import OPEN, ProcessStepRow
 
 #: A node in one of these waits for nobody any more.
@@ -27,9 +27,14 @@ def note(session: Session, given: NoteNews) -> None:
             process_task.withdraw(session, run.id, each.node, each.iteration)
             process_callback.close(session, run.id, each.node, each.iteration)
     run.state, run.awaiting = given.state, given.awaiting
+    if given.version:
+        run.version, run.sha256 = given.version, given.state["sha256"]
     session.flush()
+    for moved in given.moved:
+        process_migration.settle(session, run, moved)
     if given.ended is not None:
         process_run.end(session, run, given.ended)
+        process_migration.close(session, run.id)
 
 
 def _note_one(session: Session, run_id: UUID, news: StepNews) -> None:

@@ -9,27 +9,29 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from rules.errors import BusinessError
     from rules.process import Node, Outcome, Retry
     from rules.process_book import Book
-    from rules.process_content import read_process
     from rules.process_elsewhere import Parts
     from rules.process_inline import Computed, compute
     from rules.process_messages import (
         PROCESS,
         SIGNAL_CANCEL,
+        SIGNAL_MOVE,
         SIGNAL_OPERATE,
         SIGNAL_WAKE,
         WOKEN,
         LoadValue,
+        Move,
+        MoveResult,
         NodeResult,
         NodeStep,
         NoteNews,
@@ -41,11 +43,11 @@ with workflow.unsafe.imports_passed_through():
     )
     from rules.process_money import check_agreed
     from rules.process_nodes import NODE_TYPES
-    from rules.process_plan import Plan, make_plan
     from rules.process_schedule import is_over, ready
     from rules.process_state import Result, Step, Turn
     from rules.process_template import ValueIsElsewhere, render
     from workflows import process_steps as steps
+    from workflows.process_move import move_book, read_plan
     from workflows.process_outcome import STEP_FAILED, failed, said
     from workflows.process_wait import Waiting, moment
 
@@ -67,6 +69,8 @@ class Process:
         self._done: deque[tuple[Turn, NodeResult]] = deque()
         self._computed: dict[Turn, Computed] = {}
         self._operations: deque[Operation] = deque()
+        self._moves: deque[Move] = deque()
+        self._moved: list[MoveResult] = []
         self._handled: dict[str, None] = dict.fromkeys(carried.get("handled", []))
         self._woken: dict[str, None] = dict.fromkeys(carried.get("woken", []))
         self._waits: dict[str, Waiting] = {}
@@ -82,8 +86,7 @@ class Process:
     async def run(self, given: ProcessInput) -> ProcessResult:
         """To the end of everything, detached branches included; the result names how the run itself ended."""
         loaded = await steps.load_process(given)
-        plan = _plan(loaded.content, given.sha256)
-        carried = given.carried
+        plan, carried = read_plan(loaded.content, given.sha256), given.carried
         self._book = Book(plan, loaded.given, carried["book"] if carried else None)
         for key, content in (carried["waits"] if carried else {}).items():
             node, _, iteration = key.rpartition(":")
@@ -106,6 +109,11 @@ class Process:
         """An operator said what becomes of an incident."""
         self._operations.append(operation)
 
+    @workflow.signal(name=SIGNAL_MOVE)
+    def move(self, move: Move) -> None:
+        """The run is to go on by another version of its process."""
+        self._moves.append(move)
+
     @workflow.signal(name=SIGNAL_CANCEL)
     def cancel(self, reason: str) -> None:
         """The run is called off; Postgres knows why."""
@@ -113,20 +121,22 @@ class Process:
 
     async def _go_on(self) -> None:
         """The one loop: everything that happens passes through it, first in first out."""
-        plan, state = self._book.plan, self._book.state
-        while not (is_over(state) and not self._done):
+        book = self._book
+        while not (is_over(book.state) and not self._done):
             if self._broken is not None:
                 raise self._broken
             if self._cancel_asked:
                 self._cancel_asked = False
                 self._call_off()
-            elif not self._is_long() and (turns := ready(plan, state)):
+            elif not self._is_long() and (turns := ready(book.plan, book.state)):
                 for turn in turns:
                     await self._open(turn)
             elif self._done:
                 self._report(*self._done.popleft())
             elif self._operations:
                 self._operate(self._operations.popleft())
+            elif self._moves:
+                await self._move(self._moves.popleft())
             else:
                 await self._rest()
         await self._tell()
@@ -149,7 +159,7 @@ class Process:
             self._call_off()
 
     def _has_news(self) -> bool:
-        came = bool(self._done or self._operations or self._cancel_asked or self._broken)
+        came = bool(self._done or self._operations or self._moves or self._cancel_asked or self._broken)
         return came or self._awaited() != self._awaiting
 
     def _awaited(self) -> list[str]:
@@ -274,6 +284,17 @@ class Process:
         except BusinessError as refusal:
             workflow.logger.warning("an operation changed nothing", extra={"why": refusal.message})
 
+    async def _move(self, move: Move) -> None:
+        """Go on by another version where what has happened is the same there; Postgres is told what became of it."""
+        if move.move_id in self._handled:
+            return
+        self._handled[move.move_id] = None
+        result, step = await move_book(self._given, self._book, move)
+        self._moved.append(result)
+        if step is not None:
+            self._given = replace(self._given, version=move.version, sha256=move.sha256)
+            self._follow(step)
+
     def _call_off(self) -> None:
         self._follow(self._book.cancel())
 
@@ -295,18 +316,21 @@ class Process:
         if awaiting != self._awaiting:
             self._awaiting = awaiting
             workflow.upsert_search_attributes([AWAITING_ROLE.value_set(awaiting)])
-        elif not (ended or book.is_urgent or (book.news and not self._busy)):
+        elif not (ended or book.is_urgent or self._moved or (book.news and not self._busy)):
             return
-        told = len(book.news)
+        told, moved = len(book.news), list(self._moved)
         result = book.end() if ended else None
         state = book.state.to_content(book.plan)
         book.is_urgent = False
-        await steps.note_news(NoteNews(self._given.run_id, book.news[:told], state, self._awaiting, result))
+        self._moved.clear()
+        version = self._given.version
+        await steps.note_news(
+            NoteNews(self._given.run_id, book.news[:told], state, self._awaiting, result, version, moved)
+        )
         self._is_told = self._is_told or ended
         del book.news[:told]
 
     def _successor(self) -> ProcessInput:
-        given = self._given
         carried = {
             "book": self._book.to_content(),
             "waits": {key: waiting.to_content() for key, waiting in self._waits.items()},
@@ -316,19 +340,10 @@ class Process:
             "is_told": self._is_told,
             "lingers_until": self._lingers_until.isoformat() if self._lingers_until else None,
         }
-        return ProcessInput(
-            given.run_id, given.process, given.version, given.sha256, given.most_events, carried
-        )
+        return replace(self._given, carried=carried)
 
     def _node(self, turn: Turn) -> Node:
         return self._book.plan.nodes[self._book.plan.numbers[turn.node]]
-
-
-def _plan(content: dict[str, Any], sha256: str) -> Plan:
-    plan = make_plan(read_process(content))
-    if plan.sha256 != sha256:
-        raise ApplicationError("the definition is another one", type="OtherDefinition", non_retryable=True)
-    return plan
 
 
 def _key(turn: Turn) -> str:

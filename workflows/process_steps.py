@@ -14,6 +14,7 @@ from rules.process_messages import (
     LoadedProcess,
     LoadedValue,
     LoadValue,
+    LoadVersion,
     NodeResult,
     NodeStep,
     NoteNews,
@@ -56,6 +57,11 @@ async def _local(name: str, given: Any, result: type[Result], summary: str) -> R
 async def load_process(given: ProcessInput) -> LoadedProcess:
     """Load the definition and the input of a run, once."""
     return await _local("load_process", given, LoadedProcess, "Load the process")
+
+
+async def load_version(given: LoadVersion) -> LoadedProcess:
+    """Load the definition that a run is to follow from now on."""
+    return await _local("load_version", given, LoadedProcess, f"Load version {given.version}")
 
 
 async def run_node(given: NodeStep, retry: Retry) -> NodeResult:

@@ -100,7 +100,8 @@ class Hall:
             task_queue=messages.APPROVALS_QUEUE,
             workflows=[ProcessWorkflow],
             activities=[
-                steps.load_process, steps.run_node, steps.settle_node, steps.note_news, steps.load_value,
+                steps.load_process, steps.load_version, steps.run_node, steps.settle_node, steps.note_news,
+                steps.load_value,
             ],
             activity_executor=self.threads,
             workflow_runner=runner or workflow_registry.sandbox(),
