@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response
+
 from app import database
 from app.access import current_person, opens
 from app.api import process_shown as shown
 from app.api.process_schemas import CheckSchema, DefinitionSchema, DeploySchema, DraftSchema, StartSchema
-from app.api.setup import PREFIX, Subject
+from app.api.setup import PREFIX, Subject, in_asked_form
 from rules.errors import NotFound
 from rules.person import Act
 from storage import process, process_run
@@ -46,19 +48,19 @@ def one(key: str) -> dict[str, Any]:
 
 @api.at("/<key>/versions/<int:version>", "GET")
 @opens(Act.READ_PROCESS)
-def one_version(key: str, version: int) -> dict[str, Any]:
-    """One version, whatever its state."""
-    return shown.version(process.version(database.session(), key, version))
+def one_version(key: str, version: int) -> dict[str, Any] | Response:
+    """One version, whatever its state; in YAML for who asks for it."""
+    return in_asked_form(shown.version(process.version(database.session(), key, version)))
 
 
 @api.at("/<key>/draft", "GET")
 @opens(Act.READ_PROCESS)
-def draft(key: str) -> dict[str, Any]:
-    """The version that is being worked on."""
+def draft(key: str) -> dict[str, Any] | Response:
+    """The version that is being worked on; in YAML for who asks for it."""
     row = process.draft(database.session(), key)
     if row is None:
         raise NotFound(f"The process {key!r} has no draft.", "key")
-    return shown.version(row)
+    return in_asked_form(shown.version(row))
 
 
 @api.at("/<key>/draft", "PUT")

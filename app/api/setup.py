@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar, cast
 
-from flask import Flask, jsonify
+from flask import Flask, Request, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_smorest import Api, Blueprint
 from flask_wtf.csrf import CSRFProtect
@@ -13,17 +13,26 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from app.access import opens
+from app.process_yaml import read_yaml, write_yaml
 from rules.errors import InvalidFields
 from rules.person import Act
 
 VERSION: Final = "v1"
 PREFIX: Final = f"/api/{VERSION}"
+#: Beside JSON, for what people write themselves.
+YAML: Final = "application/yaml"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class StrictParser(FlaskParser):
-    """Reads arguments; what does not fit becomes our own refusal, naming each field."""
+    """Reads arguments, in JSON or in YAML; what does not fit becomes our own refusal, naming each field."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body as plain data. Raises YamlUnreadable."""
+        if req.mimetype == YAML:
+            return read_yaml(req.get_data(as_text=True)).content
+        return super().load_json(req, schema)
 
     def handle_error(self, error: ValidationError, *_given: Any, **_more: Any) -> NoReturn:
         """Raise InvalidFields, with one sentence for each field."""
@@ -40,6 +49,13 @@ def _flat(messages: Any, name: str = "") -> dict[str, str]:
         return found
     sentences = messages if isinstance(messages, list) else [messages]
     return {name or "body": " ".join(map(str, sentences))}
+
+
+def in_asked_form(shown: dict[str, Any]) -> dict[str, Any] | Response:
+    """An answer as JSON, or as YAML where that is preferred."""
+    if request.accept_mimetypes.best_match(["application/json", YAML]) != YAML:
+        return shown
+    return Response(write_yaml(shown), mimetype=YAML)
 
 
 class Subject(Blueprint):  # type: ignore[misc]

@@ -15,7 +15,15 @@ from rules.process_messages import NoteNews, StepNews
 from rules.process_people import Asked
 from rules.process_plan import make_plan
 from rules.process_schedule import start
-from storage import api_token, process_callback, process_news, process_run, process_step, process_task
+from storage import (
+    api_token,
+    process,
+    process_callback,
+    process_news,
+    process_run,
+    process_step,
+    process_task,
+)
 from storage.audit import SYSTEM
 from storage.outbox import OutboxRow
 from storage.person import PersonRow
@@ -205,3 +213,26 @@ def test_runs_are_listed_by_what_is_asked_for(call: Call, company: Company, run:
     assert call(company.elena, "GET", "/runs?status=completed").json["runs"] == []
     assert call(company.elena, "GET", "/runs?limit=0").json["field"] == "limit"
     assert call(company.elena, "GET", "/runs?before=yesterday").json["field"] == "before"
+
+
+def test_a_draft_goes_out_and_comes_back_in_yaml(app: Flask, company: Company, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        process.create(session, travel(), None, company.elena.id, "")
+        token = api_token.add(session, company.elena, "a program", company.elena.roles, 1, SYSTEM)
+    client = app.test_client()
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/yaml"}
+    path = "/api/v1/processes/travel/draft"
+    given = client.get(path, headers=headers)
+    assert given.mimetype == "application/yaml"
+    assert "name: Manager" in given.text
+    for body, status, said in (
+        (given.text, 422, "sha256"),  # entries that only the server gives
+        ("revision: 1\nrevision: 2", 422, "Line 2"),
+        (
+            f"revision: 1\n{given.text[given.text.index('definition:') :]}".replace("Manager", "Boss"),
+            200,
+            "Boss",
+        ),
+    ):
+        answer = client.put(path, data=body, headers={**headers, "Content-Type": "application/yaml"})
+        assert (answer.status_code, said in answer.text) == (status, True), answer.text

@@ -79,8 +79,8 @@ def test_a_process_is_begun_empty_and_stands_in_the_list(elena: Browser) -> None
         ({"key": ""}, "Please give a key"),
         ({"key": "Not A Key"}, "key"),
         ({"key": "new"}, "an address of ours"),
-        ({"key": "a", "content": "{"}, "This is no JSON"),
-        ({"key": "a", "content": "[]"}, "a JSON object"),
+        ({"key": "a", "content": "{"}, "this is no JSON"),
+        ({"key": "a", "content": "[]"}, "key, nodes and edges"),
         ({"key": "a", "content": '{"nodes": [{"id": "x", "type": "end", "colour": 1}]}'}, "nodes[0].colour"),
     ],
 )
@@ -224,11 +224,11 @@ def test_the_first_change_after_a_deployment_begins_the_next_version(
     assert "new runs follow version 1" in texts(elena.get("/processes/travel").text)
 
 
-def test_a_process_is_told_in_two_languages_and_as_text(trip: Browser) -> None:
+def test_a_process_is_told_in_two_languages_and_drawn(trip: Browser) -> None:
     assert "Ask the manager of input.requester to approve" in texts(trip.get("/processes/travel").text)
     spanish = texts(trip.get("/processes/travel?language=es").text)
     assert "Pedir aprobación" in spanish
-    assert "flowchart TD" in spanish
+    assert "3 nodos y 3 conexiones." in spanish
 
 
 def test_a_trial_follows_the_chosen_outcome_and_says_why_a_node_did_not_run(trip: Browser) -> None:

@@ -18,6 +18,7 @@ const KEYS = [
   ["Ctrl C, Ctrl V", "copy, paste"],
   ["L", "lay everything out"],
   ["I", "go to the form of what is chosen"],
+  ["Y", "show or hide the YAML"],
 ];
 
 export function Designer({ given }) {
@@ -27,6 +28,7 @@ export function Designer({ given }) {
   const [selected, setSelected] = useState([]);
   const [found, setFound] = useState("");
   const [help, setHelp] = useState(false);
+  const [text, setText] = useState(false);
   const shown = useMemo(() => picture(process, problems, types, selected, found), [process, problems, types, selected, found]);
   const [nodes, setNodes] = useState(shown.nodes);
   const copied = useRef(null);
@@ -37,7 +39,7 @@ export function Designer({ given }) {
 
   const chosenNode = process.nodes?.find((node) => node.id === selected[0] && selected.length === 1);
   const chosenEdge = process.edges?.find((edge) => edgeId(edge) === selected[0] && selected.length === 1);
-  const chosen = chosenEdge ? { edge: edgeId(chosenEdge) } : chosenNode ? { node: chosenNode.id } : {};
+  const chosen = text ? { as: "text" } : chosenEdge ? { edge: edgeId(chosenEdge) } : chosenNode ? { node: chosenNode.id } : {};
 
   const show = useCallback(
     (id) => {
@@ -91,8 +93,9 @@ export function Designer({ given }) {
       a: () => search.current.focus(),
       "/": () => find.current.focus(),
       c: () => intoInspector("#i-target"),
-      i: () => intoInspector("input:not([type=hidden]), select"),
+      i: () => intoInspector("input:not([type=hidden]), select, textarea"),
       l: layOut,
+      y: () => setText((on) => !on),
       "?": () => setHelp((on) => !on),
       Delete: () => remove(selected),
       Backspace: () => remove(selected),
@@ -133,11 +136,12 @@ export function Designer({ given }) {
   );
 
   return (
-    <div className="designer">
+    <div className={`designer${text ? " has-text" : ""}`}>
       <div className="designer-bar">
         <button type="button" className="btn btn-sm" disabled={!depth[0]} onClick={undo}>Undo</button>
         <button type="button" className="btn btn-sm" disabled={!depth[1]} onClick={redo}>Redo</button>
         <button type="button" className="btn btn-sm" onClick={layOut}>Lay out</button>
+        <button type="button" className="btn btn-sm" aria-pressed={text} onClick={() => setText(!text)}>YAML</button>
         <button type="button" className="btn btn-sm" aria-expanded={help} onClick={() => setHelp(!help)}>Keys (?)</button>
         <Find process={process} types={types} onFound={show} field={find} />
         <span className={`designer-saved status status-${stand.tone}`} role="status">{stand.text}</span>

@@ -12,9 +12,11 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from app.pages.designer.typed import read_field
+from app.process_yaml import read_definition
 from rules.errors import Invalid
 from rules.process import LONGEST_ID, RESERVED_IDS, Edge, EdgeType, Node, Process
 from rules.process_content import edge_content, node_content, read_edge, read_node, to_content
+from rules.process_diff import diff
 from rules.process_edit import CannotBeApplied, Kind, Operation, add_node, connect
 from rules.process_nodes import NODE_TYPES
 
@@ -198,6 +200,14 @@ def _given(process: Process, form: Form) -> Iterator[Operation]:
     yield from read_operations(form.get("operations", ""))
 
 
+def _written(process: Process, form: Form) -> Iterator[Operation]:
+    """What leads from the draft to the text that somebody wrote, the canvas included."""
+    wanted = read_definition(form.get("text", ""))
+    if wanted.key != process.key:
+        raise Invalid(_("The key stays the same in every version: %(key)s.", key=process.key), "key")
+    yield from diff(process, wanted, with_layout=True)
+
+
 def _whole(text: str) -> Any:
     text = text.strip()
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else text or None
@@ -212,4 +222,5 @@ _ACTS: Final[Mapping[str, Callable[[Process, Form], Iterator[Operation]]]] = {
     "disconnect": _disconnect,
     "save_process": _save_process,
     "apply": _given,
+    "write": _written,
 }

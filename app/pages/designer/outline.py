@@ -18,10 +18,12 @@ from app.pages.designer.draft import Opened, Saved, answer, open_draft, problems
 from app.pages.designer.operations import form_operations, read_operations
 from app.pages.designer.routes import pages
 from app.pages.designer.typed import FormField, form_field
+from app.process_yaml import write_yaml
 from rules.errors import BusinessError, Invalid, InvalidFields, NotFound
 from rules.person import Act, Role
 from rules.process import Edge, EdgeType, Join, Node, OnBranchFailure, OnError, OnTimeout, Process, ValueKind
 from rules.process_condition import READ_AS, Operator
+from rules.process_content import to_content
 from rules.process_edit import Operation, describe
 from rules.process_language import Language
 from rules.process_node import NodeType
@@ -168,6 +170,7 @@ def _shown(opened: Opened, told: Told) -> dict[str, Any]:
         "problems": problems,
         "errors": sum(each.severity is Severity.ERROR for each in problems),
         "told": told,
+        "text": _text(opened, told),
         "node": None if edge else node,
         "edge": edge,
         "kind": kind,
@@ -179,6 +182,14 @@ def _shown(opened: Opened, told: Told) -> dict[str, Any]:
         "may_check": may_here(Act.DRAW_PROCESS),
         **_words(process),
     }
+
+
+def _text(opened: Opened, told: Told) -> str:
+    """The draft as YAML, where that is what is opened; what was typed, where it was refused."""
+    if request.values.get("as") != "text":
+        return ""
+    typed = request.form.get("text", "") if told.tone == "no" else ""
+    return typed or write_yaml(to_content(opened.process))
 
 
 def _newest(process: Process, before: str) -> Node | None:

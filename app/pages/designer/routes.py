@@ -1,10 +1,8 @@
-"""Processes: the list, a new one, one with its versions; checking, deploying by a second person, retiring."""
+"""Processes: the list, one with its versions; checking, deploying by a second person, retiring."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,16 +11,15 @@ from flask_babel import gettext as _
 from app import database
 from app.access import current_person, may_here, opens
 from app.pages.designer.draft import open_draft, problems_of
-from rules.errors import BusinessError, Invalid, InvalidFields
+from rules.errors import Invalid
 from rules.person import Act
 from rules.process import Process
-from rules.process_content import to_content
 from rules.process_diff import diff
 from rules.process_edit import describe
 from rules.process_language import Language
-from rules.process_mermaid import to_mermaid
 from rules.process_plan import ProcessCannotRun, make_plan
 from rules.process_problem import Severity
+from rules.process_svg import draw
 from rules.process_words import tell
 from rules.text import clean_text
 from storage import department
@@ -31,9 +28,9 @@ from storage import process as processes
 from storage.process import CHECKED, DEPLOYED, RETIRED, ProcessVersionRow
 
 pages = Blueprint("designer", __name__, template_folder="templates")
-LONGEST_REASON = 500
-#: Beyond this no process may be deployed either.
-LONGEST_TEXT = 200_000
+LONGEST_REASON: Final = 500
+#: The forms in which a version is handed out: ending of the file -> what it is called.
+FORMS: Final = {"yaml": "YAML", "json": "JSON", "svg": "SVG", "mmd": "Mermaid"}
 
 
 @pages.get("/processes", endpoint="processes")
@@ -47,65 +44,6 @@ def processes_list() -> ResponseReturnValue:
         rows=[(row, processes.versions(session, row.key)[0]) for row in rows],
         departments=department.names(session),
     )
-
-
-@pages.get("/processes/new", endpoint="processes_new")
-@opens(Act.DRAW_PROCESS)
-def new_form() -> ResponseReturnValue:
-    """The form of a new process."""
-    return _new_page({})
-
-
-def _new_page(problems: Mapping[str, str]) -> str:
-    return render_template(
-        "designer/new.html",
-        typed=request.form,
-        problems=problems,
-        departments=department.names(database.session()),
-    )
-
-
-@pages.post("/processes/new", endpoint="processes_create")
-@opens(Act.DRAW_PROCESS)
-def create() -> ResponseReturnValue:
-    """Begin a process: empty, or from its JSON form."""
-    form, person = request.form, current_person()
-    try:
-        row = processes.create(
-            database.session(), _typed_content(form), form.get("department") or None, person.id,
-            form.get("reason", "").strip()[:LONGEST_REASON],
-        )  # fmt: skip
-    except InvalidFields as refusal:
-        said = {name if name in ("key", "name") else "content": "" for name in refusal.problems}
-        for name, text in refusal.problems.items():
-            place = name if name in said else "content"
-            said[place] = f"{said[place]} {text if place == name else f'{name}: {text}'}".strip()
-        return make_response(_new_page(said), 422)
-    except BusinessError as refusal:
-        return make_response(_new_page({refusal.field or "content": refusal.message}), refusal.status)
-    database.commit()
-    return redirect(url_for("designer.processes_outline", key=row.process_key), 303)
-
-
-def _typed_content(form: Mapping[str, str]) -> dict[str, Any]:
-    text = form.get("content", "").strip()
-    content: dict[str, Any] = {}
-    if text:
-        try:
-            given = json.loads(text[:LONGEST_TEXT])
-        except ValueError as fault:
-            raise Invalid(_("This is no JSON: %(fault)s.", fault=fault), "content") from None
-        if not isinstance(given, dict):
-            raise Invalid(_("A process is a JSON object with key, nodes and edges."), "content")
-        content = given
-    for name in ("key", "name"):
-        if form.get(name, "").strip():
-            content[name] = form[name].strip()
-    if not content.get("key"):
-        raise Invalid(_("Please give a key: lower-case letters, digits and -."), "key")
-    if content["key"] == "new":
-        raise Invalid(_("This key is an address of ours. Please choose another one."), "key")
-    return content
 
 
 @pages.get("/processes/<key>", endpoint="processes_one")
@@ -140,8 +78,8 @@ def _page(key: str, number: int | None, problem: str = "", status: int = 200) ->
         departments=department.names(session),
         language=language,
         sentences=_sentences(shown.process, language),
-        mermaid=to_mermaid(shown.process, language),
-        content=json.dumps(to_content(shown.process), indent=2, ensure_ascii=False),
+        picture=draw(shown.process, language=language),
+        forms=FORMS,
         changes=[describe(each, language) for each in diff(before.process, shown.process)]
         if before
         else None,
