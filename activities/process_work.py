@@ -15,7 +15,7 @@ from rules.process import Outcome
 from rules.process_input import REQUESTER
 from rules.process_messages import NodeResult
 from rules.process_people import Asked, seats
-from storage import notification, person, process, process_step
+from storage import notification, person, process, process_step, request
 from storage.database import now
 from storage.process_run import ProcessRunRow
 from storage.process_step import ProcessStepRow
@@ -120,6 +120,19 @@ class CallsOut(Executor, Protocol):
         """What has to be committed before the call; `begin` finds it in `Work.prepared`."""
 
 
+@runtime_checkable
+class ActsBetween(CallsOut, Protocol):
+    """Does it in transactions of its own, between the one that prepares and the one that says how it stands."""
+
+    def act(self, prepared: str, why: str) -> None:
+        """Do the next thing; a run that is called off does not break it off.
+
+        Args:
+            prepared: what `prepare` gave.
+            why: empty where the node begins; else as in `settle`.
+        """
+
+
 @dataclass(frozen=True)
 class TaskTeller:
     """Tells people of tasks, into the caller's transaction.
@@ -150,12 +163,12 @@ class TaskTeller:
             title=work.title if title is None else title,
             amount="",
             requester="",
-            link=f"{self.public_url}/runs/{work.run.id}",
+            link=f"{self.public_url}{_page(work)}",
             detail=detail,
         )
         notification.tell(
             work.session,
-            None,
+            work.run.request_id,
             recipients,
             kind,
             word(kind, facts),
@@ -163,3 +176,10 @@ class TaskTeller:
             to_chat=Channel.CHAT in wanted and self.has_chat,
             channels=[each for each in wanted if each is not Channel.CHAT],
         )
+
+
+def _page(work: Work) -> str:
+    """Where people read on: the request that a run decides about, else the run."""
+    if work.run.request_id is None:
+        return f"/runs/{work.run.id}"
+    return f"/requests/{request.by_id(work.session, work.run.request_id).number}"

@@ -16,6 +16,8 @@ from activities.notification import NotificationActivities, Teller
 from activities.order import OrderActivities
 from activities.process import ProcessActivities
 from activities.process_nodes import executors
+from activities.process_purchase import PurchaseSteps
+from activities.process_timetable import TimetableActivities
 from activities.process_work import TaskTeller
 from activities.product import ProductActivities
 from activities.rehearsal import RehearsalActivities
@@ -28,6 +30,7 @@ from activities.rollout_of_flag import FlagLever
 from activities.rollout_of_policy import PolicyLever
 from activities.rollout_of_process import ProcessLever
 from gateways.amazon import AmazonBusiness
+from gateways.broker import Broker
 from gateways.webhook import Webhooks
 from rules.rollout import Kind
 from settings import Settings
@@ -45,6 +48,7 @@ class Means:
     price_tolerance_percent: Decimal
     vendor_hosts: tuple[str, ...] = ("amazon.es", "amazon.com")
     webhooks: Webhooks = field(default_factory=Webhooks)
+    broker: Broker = field(default_factory=Broker)
 
 
 def approvals(means: Means) -> list[Callable[..., Any]]:
@@ -74,8 +78,13 @@ def approvals(means: Means) -> list[Callable[..., Any]]:
 def processes(means: Means) -> list[Callable[..., Any]]:
     """The activities of processes; an approvals worker serves them, too."""
     teller = TaskTeller(means.teller.public_url, means.teller.has_chat)
+    purchase = PurchaseSteps.of(
+        means.sessions, means.vendor, means.flags, means.teller, means.price_tolerance_percent
+    )
     process = ProcessActivities(
-        means.sessions, executors(teller, means.webhooks, means.vendor, means.vendor_hosts)
+        means.sessions,
+        executors(teller, means.webhooks, means.vendor, means.vendor_hosts, purchase, means.broker),
+        purchase.tell_end,
     )
     return [
         process.load_process,
@@ -121,6 +130,7 @@ def control(sessions: sessionmaker[Session], client: Client) -> list[Callable[..
         gate.end_rehearsal,
         gate.try_smoke_run,
         gate.note_gate,
+        TimetableActivities(sessions).begin_planned_run,
     ]
 
 

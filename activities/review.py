@@ -19,7 +19,7 @@ from rules.request import Status
 from rules.review import History, ReviewInput, review_content
 from rules.rollout import Kind
 from rules.strictness import STRICTNESS, Strictness
-from storage import assignment, audit, flag
+from storage import assignment, audit, flag, policy
 from storage import request as requests
 from storage import review as reviews
 from storage.assignment import Given
@@ -47,20 +47,40 @@ class ReviewActivities:
             earlier = reviews.of_request(session, request_id)
             if earlier is not None or Status(row.status) is not Status.IN_REVIEW:
                 return _told_before(row, earlier)
-            given_by = assignment.read(session, row.id, row.department_id)
-            readings = self._read_flags(session, row, given_by)
-            said = [_as_read(each, readings) for each in given_by.said]
-            reading = readings[AUTOMATED_REVIEW.key]
-            if not reading.on:
-                audit.record(
-                    session, SYSTEM, "review.skipped", row.id, flag=reading.reason, revision=reading.revision,
-                    rollouts=said,
-                )  # fmt: skip
+            stored = self.judge(session, row)
+            if stored is None:
                 return ReviewStepResult(
                     row.status, Why.REVIEW_IS_OFF.value, "The automated review is switched off here."
                 )
-            strictness = STRICTNESS[readings[REVIEW_STRICTNESS.key].value]
-            return _review(session, row, reading, strictness, replace(given_by, said=said))
+            return _follow(session, row, stored)
+
+    def judge(self, session: Session, row: RequestRow, department_id: str = "") -> ReviewRow | None:
+        """The review of a request, stored with all that it saw; the same one when called again. Moves nothing.
+
+        Args:
+            row: the request, locked.
+            department_id: whose rules are applied; empty for those that the request goes by.
+
+        Returns:
+            None while the review is switched off here, which is noted.
+        """
+        earlier = reviews.of_request(session, row.id)
+        if earlier is not None:
+            return earlier
+        given_by = assignment.read(session, row.id, row.department_id)
+        if department_id and department_id != row.department_id:
+            given_by = replace(given_by, rule_set=policy.in_force(session, department_id))
+        readings = self._read_flags(session, row, given_by)
+        said = [_as_read(each, readings) for each in given_by.said]
+        reading = readings[AUTOMATED_REVIEW.key]
+        if not reading.on:
+            audit.record(
+                session, SYSTEM, "review.skipped", row.id, flag=reading.reason, revision=reading.revision,
+                rollouts=said,
+            )  # fmt: skip
+            return None
+        strictness = STRICTNESS[readings[REVIEW_STRICTNESS.key].value]
+        return _review(session, row, reading, strictness, replace(given_by, said=said))
 
     def _read_flags(self, session: Session, row: RequestRow, given_by: Given) -> dict[str, Reading]:
         """The truth as of this transaction; a process that is cut off from flag changes spends nothing."""
@@ -88,7 +108,7 @@ def _as_read(said: Mapping[str, Any], readings: Mapping[str, Reading]) -> Mappin
 
 def _review(
     session: Session, row: RequestRow, reading: Reading, strictness: Strictness, given_by: Given
-) -> ReviewStepResult:
+) -> ReviewRow:
     rule_set = given_by.rule_set
     subject = ReviewInput(
         amount=row.total,
@@ -99,8 +119,12 @@ def _review(
         strictness=strictness,
     )
     result = review_content(subject, rule_set.content if rule_set else None)
-    stored = reviews.store(session, row.id, subject, rule_set, result, reading, given_by.said)
-    if result.auto_approved:
+    return reviews.store(session, row.id, subject, rule_set, result, reading, given_by.said)
+
+
+def _follow(session: Session, row: RequestRow, stored: ReviewRow) -> ReviewStepResult:
+    """Let a request go on as its review says."""
+    if stored.auto_approved:
         requests.move(
             session,
             row.id,
@@ -110,15 +134,15 @@ def _review(
                 "outcome": "auto_approved",
                 "review": str(stored.id),
                 "rule_set_hash": stored.rule_set_hash,
-                "confidence": str(result.confidence),
+                "confidence": str(stored.confidence),
             },
             auto_approved=True,
         )
         return ReviewStepResult(Status.ORDERING.value)
     audit.record(
-        session, SYSTEM, "review.left_to_person", row.id, review=str(stored.id), reason=result.reason
+        session, SYSTEM, "review.left_to_person", row.id, review=str(stored.id), reason=stored.reason
     )
-    return ReviewStepResult(row.status, Why.REVIEW_SAYS_NO.value, result.reason)
+    return ReviewStepResult(row.status, Why.REVIEW_SAYS_NO.value, stored.reason)
 
 
 def _read_history(session: Session, row: RequestRow) -> History | None:

@@ -45,6 +45,7 @@ class Why(StrEnum):
     REVIEW_FAILED = "review_failed"
     PRODUCT_UNCLEAR = "product_unclear"
     PRICE_ROSE = "price_rose"
+    PROCESS_ASKS = "process_asks"
 
 
 class Alarm(StrEnum):

@@ -49,7 +49,8 @@ _S = Status
 #: The graph of allowed steps. Every change of state in the store is one of these edges.
 NEXT: Final[Mapping[Status, frozenset[Status]]] = {
     _S.SUBMITTED: frozenset({_S.IN_REVIEW, _S.WITHDRAWN}),
-    _S.IN_REVIEW: frozenset({_S.ORDERING, _S.AWAITING_DECISION, _S.WITHDRAWN}),
+    # A process may refuse by a rule of its own, so that nobody is asked.
+    _S.IN_REVIEW: frozenset({_S.ORDERING, _S.AWAITING_DECISION, _S.REJECTED, _S.WITHDRAWN}),
     _S.AWAITING_DECISION: frozenset({_S.ORDERING, _S.REJECTED, _S.EXPIRED, _S.WITHDRAWN}),
     _S.ORDERING: frozenset({_S.COMPLETED, _S.ORDER_REFUSED, _S.ORDER_UNKNOWN, _S.AWAITING_DECISION}),
     _S.ORDER_UNKNOWN: frozenset({_S.COMPLETED, _S.ORDER_REFUSED, _S.ORDERING}),

@@ -27,8 +27,9 @@ from rules.messages import DecisionSignal
 from rules.money import Money
 from rules.outbox import Kind
 from rules.person import Person
+from rules.process import Outcome as Ended
 from rules.request import Status, content_hash
-from storage import audit, outbox, person, request
+from storage import audit, outbox, person, process_run, process_task, request
 from storage.audit import SYSTEM, Actor
 from storage.database import MONEY, Base, new_id, now
 from storage.request import RequestRow
@@ -42,6 +43,7 @@ class DecisionRow(Base):
         asked_ids: everybody who may answer, in the order in which they were asked.
         amount: the total to be approved; more than the request's own after a price rise.
         content_hash: of what the answer covers.
+        node, iteration: of the request's run, where an approval of its process asks; see storage/process_question.py.
     """
 
     __tablename__ = "decision"
@@ -68,6 +70,8 @@ class DecisionRow(Base):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     comment: Mapped[str] = mapped_column(server_default=text("''"))
+    node: Mapped[str | None]
+    iteration: Mapped[int | None]
 
     @property
     def total(self) -> Money:
@@ -175,6 +179,9 @@ def answer(
         RequestIsClosed: the deadline has passed, or the request is not waiting any more.
         ChangedSinceShown: the question is another one than the page showed.
     """
+    asked_by_node = _asked_by_node(session, row, shown.get("decision", ""))
+    if asked_by_node is not None:
+        return _answer_in_process(session, row, asked_by_node, decider, given)
     # Every act on a question holds its request first, so that no two of them wait for each other.
     row = request.by_id(session, row.id, lock=True)
     decision = _latest(session, row)
@@ -201,10 +208,75 @@ def answer(
     )
     if not moved:
         raise RequestIsClosed("This request is not waiting for a decision any more.")
-    signal = DecisionSignal(decision_id=str(decision.id))
-    outbox.put(session, Kind.SIGNAL_DECISION, row.id, {"decision_id": signal.decision_id})
+    if row.run_id is not None and row.run_node is not None:
+        process_run.wake(session, row.run_id, row.run_node, row.run_iteration or 1)
+    else:
+        signal = DecisionSignal(decision_id=str(decision.id))
+        outbox.put(session, Kind.SIGNAL_DECISION, row.id, {"decision_id": signal.decision_id})
     session.refresh(decision)
     return decision
+
+
+def _asked_by_node(session: Session, row: RequestRow, shown_id: str) -> DecisionRow | None:
+    """The question that was shown, where an approval of the request's process asks it."""
+    asked = of_request(session, row.id) if row.run_id is not None else ()
+    return next((each for each in asked if each.node is not None and str(each.id) == shown_id), None)
+
+
+def _answer_in_process(
+    session: Session, row: RequestRow, decision: DecisionRow, decider: Person, given: Answer
+) -> DecisionRow:
+    """Answer in the person's seat of the node; the question closes with the answer that decides it.
+
+    What a process is asked about never changes under its question, so the content shown is not compared.
+    """
+    check_may_decide(decider, row.requester_id, decision.asked_ids)
+    if decision.outcome is not None or row.run_id is None:
+        raise AlreadyDecided(describe_outcome(session, decision))
+    check_in_time(decision.deadline_at, now(session))
+    place = (row.run_id, str(decision.node), decision.iteration or 1)
+    said = process_task.answer_as(session, place, decider, given.outcome is Outcome.APPROVED, given.comment)
+    if said is not None:
+        agreed = said is Ended.SATISFIED
+        outcome = Outcome.APPROVED if agreed else Outcome.REJECTED
+        close_asked(session, decision, outcome, decider.id, given.comment)
+    session.refresh(decision)
+    return decision
+
+
+def close_asked(
+    session: Session, decision: DecisionRow, outcome: Outcome, by: UUID | None, comment: str
+) -> bool:
+    """Close the question of a node, with its audit entry; returns whether it was open.
+
+    Whoever is asked by another node, if anybody, is awaited then.
+    """
+    if not _close(session, decision.id, outcome, by, comment):
+        return False
+    actor = Actor.person(by) if by else SYSTEM
+    audit.record(
+        session,
+        actor,
+        f"decision.{outcome.value}",
+        decision.request_id,
+        question=str(decision.id),
+        comment=comment,
+    )
+    others = select(DecisionRow).where(
+        DecisionRow.request_id == decision.request_id, DecisionRow.outcome.is_(None)
+    )
+    asked = [who for other in session.scalars(others.order_by(DecisionRow.round)) for who in other.asked_ids]
+    set_awaited(session, decision.request_id, asked[0] if asked else None)
+    return True
+
+
+def set_awaited(session: Session, request_id: UUID, awaited: UUID | None) -> None:
+    """Name who is awaited about a request that awaits a decision."""
+    session.execute(
+        update(RequestRow)
+        .where(RequestRow.id == request_id, RequestRow.status == Status.AWAITING_DECISION.value)
+        .values(awaited_id=awaited)
+    )
 
 
 def _consequences(decision: DecisionRow, given: Answer, approved: bool) -> dict[str, object]:
@@ -242,6 +314,10 @@ def expire(session: Session, decision: DecisionRow) -> Outcome:
 
 def withdraw(session: Session, row: RequestRow, requester_id: UUID) -> None:
     """Take a request back for its requester; raises RequestIsClosed where it was decided."""
+    if row.run_id is not None:
+        request.check_open_for_withdrawal(row)
+        # A run is always held before its request.
+        process_run.cancel(session, row.run_id, requester_id, "The request was withdrawn.")
     row = request.by_id(session, row.id, lock=True)
     request.check_open_for_withdrawal(row)
     moved = request.move(session, row.id, Status.WITHDRAWN, Actor.person(requester_id))
@@ -250,7 +326,8 @@ def withdraw(session: Session, row: RequestRow, requester_id: UUID) -> None:
     open_ones = select(DecisionRow.id).where(DecisionRow.request_id == row.id, DecisionRow.outcome.is_(None))
     for decision_id in session.scalars(open_ones).all():
         _close(session, decision_id, Outcome.WITHDRAWN, requester_id, "")
-    outbox.put(session, Kind.SIGNAL_WITHDRAW, row.id, {"request_id": str(row.id)})
+    if row.run_id is None:
+        outbox.put(session, Kind.SIGNAL_WITHDRAW, row.id, {"request_id": str(row.id)})
 
 
 def _close(session: Session, decision_id: UUID, outcome: Outcome, by: UUID | None, comment: str) -> bool:

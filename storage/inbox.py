@@ -14,6 +14,8 @@ from rules.person import Person, Role
 from storage.decision import DecisionRow
 from storage.department import Department
 from storage.person import PersonRow
+from storage.process_run import ProcessRunRow
+from storage.process_task import ProcessTaskRow
 from storage.request import RequestRow
 
 #: A queue longer than this shows its most urgent part; the rest moves up as these are decided.
@@ -71,6 +73,23 @@ def _waits_for(person_id: UUID) -> ColumnElement[bool]:
         DecisionRow.outcome.is_(None),
         DecisionRow.asked_ids.contains([person_id]),
         DecisionRow.deadline_at > func.now(),
+        ~_has_answered(person_id),
+    )
+
+
+def _has_answered(person_id: UUID) -> ColumnElement[bool]:
+    """Where a process asks several people, whoever has answered is not asked any more."""
+    return and_(
+        DecisionRow.node.is_not(None),
+        select(ProcessTaskRow.id)
+        .join(ProcessRunRow, ProcessRunRow.id == ProcessTaskRow.run_id)
+        .where(
+            ProcessRunRow.request_id == DecisionRow.request_id,
+            ProcessTaskRow.node == DecisionRow.node,
+            ProcessTaskRow.iteration == DecisionRow.iteration,
+            ProcessTaskRow.answered_by == person_id,
+        )
+        .exists(),
     )
 
 

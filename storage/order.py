@@ -19,7 +19,7 @@ from rules.money import Money
 from rules.order import OrderOutcome, OrderState, PurchaseOrder, external_id
 from rules.outbox import Kind
 from rules.request import Status
-from storage import audit, outbox, request
+from storage import audit, outbox, process_run, request
 from storage.audit import SYSTEM, Actor
 from storage.database import MONEY, Base, new_id
 from storage.request import RequestRow
@@ -239,6 +239,18 @@ def mark_unknown(session: Session, order: OrderRow, message: str) -> None:
     request.move(session, order.request_id, Status.ORDER_UNKNOWN, SYSTEM, detail=detail)
 
 
+def give_up(session: Session, order: OrderRow, why: str) -> None:
+    """Note that an order which never left us will not leave any more.
+
+    Args:
+        order: locked by the caller, with no sends.
+    """
+    order.state, order.settled_at, order.message = Standing.REFUSED.value, _clock(session), why
+    session.flush()
+    detail = {"order": order.external_id, "text": why}
+    request.move(session, order.request_id, Status.ORDER_REFUSED, SYSTEM, detail=detail, closed_reason=why)
+
+
 def settle(
     session: Session, order: OrderRow, settler_id: UUID, vendor_order_id: str | None, comment: str
 ) -> None:
@@ -269,6 +281,10 @@ def settle(
         detail={"order": order.external_id, "settled": order.state, "text": comment},
         **({} if placed else {"closed_reason": comment}),
     )
+    row = request.by_id(session, order.request_id)
+    if row.run_id is not None and row.run_node is not None:
+        process_run.wake(session, row.run_id, row.run_node, row.run_iteration or 1)
+        return
     signal = SettledSignal(str(order.request_id))
     outbox.put(session, Kind.SIGNAL_SETTLED, order.request_id, {"request_id": signal.request_id})
 

@@ -9,9 +9,10 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from rules.decision import Outcome as Decided
 from rules.process_messages import NoteNews, StepNews
 from rules.process_state import NodeStatus
-from storage import process_callback, process_migration, process_run, process_task
+from storage import process_callback, process_migration, process_question, process_run, process_task
 from storage.process_step import OPEN, ProcessStepRow
 
 #: A node in one of these waits for nobody any more.
@@ -26,6 +27,9 @@ def note(session: Session, given: NoteNews) -> None:
         if each.status in OVER:
             process_task.withdraw(session, run.id, each.node, each.iteration)
             process_callback.close(session, run.id, each.node, each.iteration)
+            if run.request_id is not None:
+                place = (run.id, each.node, each.iteration)
+                process_question.close(session, run.request_id, place, Decided.WITHDRAWN, None, "")
     run.state, run.awaiting = given.state, given.awaiting
     if given.version:
         run.version, run.sha256 = given.version, given.state["sha256"]

@@ -18,6 +18,7 @@ from rules.outbox import Kind
 from rules.process_input import check_depth, judge_input
 from rules.process_messages import ProcessInput, ProcessResult
 from rules.process_plan import Plan, make_plan
+from rules.process_purchase import input_of
 from rules.process_state import Result, State
 from storage import audit, outbox, process, process_assignment, process_value
 from storage.audit import Actor
@@ -47,6 +48,7 @@ class ProcessRunRow(Base):
         given: its input; large values are references.
         start_key: given by whoever starts it, so that one wish makes one run.
         parent_id, parent_node: the run and the node that it is a part of.
+        request_id: the purchase request that it decides about; None for a run about anything else.
         chain: the keys of the processes that led to it, the first one first, itself last.
         state: where it stands, as `rules.process_state.State.to_content` writes it; None before its first step.
         awaiting: the roles that are waited for.
@@ -56,6 +58,7 @@ class ProcessRunRow(Base):
     __tablename__ = "process_run"
     __table_args__ = (
         Index("uq_process_run_start_key", "process_key", "start_key", unique=True),
+        Index("uq_process_run_request_id", "request_id", unique=True),
         Index("ix_process_run_parent", "parent_id", "parent_node", "parent_iteration"),
         Index("ix_process_run_process_key_started_at", "process_key", "started_at"),
         Index("ix_process_run_open", "started_at", postgresql_where=text("status = 'open'")),
@@ -73,6 +76,7 @@ class ProcessRunRow(Base):
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("process_run.id"))
     parent_node: Mapped[str | None]
     parent_iteration: Mapped[int | None]
+    request_id: Mapped[UUID | None] = mapped_column(ForeignKey("request.id"))
     chain: Mapped[list[str]] = mapped_column(ARRAY(Text))
     state: Mapped[dict[str, Any] | None]
     awaiting: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
@@ -101,15 +105,17 @@ def begin(
     *,
     start_key: str | None = None,
     causes: Sequence[str] = (),
+    request_id: UUID | None = None,
 ) -> ProcessRunRow:
     """Write a run of the deployed version, or of one given to some, down; it is started when the transaction commits.
 
     Args:
         start_key: a second wish with the same one gets the same run.
         causes: the keys of the processes that led to it.
+        request_id: the purchase request that it decides about; `given` are all its facts then.
 
     Raises:
-        NotFound, InvalidFields, TooDeep, KeyReusedForAnotherRun.
+        NotFound, CannotDecidePurchases, InvalidFields, TooDeep, KeyReusedForAnotherRun.
     """
     earlier = _of_start_key(session, key, start_key)
     if earlier is None and start_key is not None:
@@ -123,9 +129,13 @@ def begin(
         return earlier
     run_id = new_id()
     version, drawn = process_assignment.choose(session, key, run_id, actor.id)
+    if request_id is not None:
+        given = input_of(version.process, given)
     judged = _judged(session, version, given, actor.id)
-    row = _add(session, version, judged, actor, causes, drawn, id=run_id, start_key=start_key)
-    outbox.put(session, Kind.START_PROCESS, None, asdict(row.as_input))
+    row = _add(
+        session, version, judged, actor, causes, drawn, id=run_id, start_key=start_key, request_id=request_id
+    )
+    outbox.put(session, Kind.START_PROCESS, request_id, asdict(row.as_input))
     return row
 
 
@@ -282,9 +292,10 @@ def wake(session: Session, run_id: UUID, node: str, iteration: int) -> None:
     outbox.put(session, Kind.SIGNAL_PROCESS, None, payload)
 
 
-def cancel(session: Session, run_id: UUID, by: UUID, reason: str) -> ProcessRunRow:
+def cancel(session: Session, run_id: UUID, by: UUID | None, reason: str) -> ProcessRunRow:
     """Ask for a run to be called off; its workflow does it. Raises NotFound, RunHasEnded."""
     row = require_open(session, run_id)
     outbox.put(session, Kind.CANCEL_PROCESS, None, {"run_id": str(run_id), "reason": reason})
-    audit.record(session, Actor.person(by), "process_run.cancel_asked", run=str(run_id), reason=reason)
+    actor = Actor.person(by) if by is not None else audit.SYSTEM
+    audit.record(session, actor, "process_run.cancel_asked", run=str(run_id), reason=reason)
     return row

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, or_, select, text, update
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import AlreadyDecided, NotFound
 from rules.person import Person
-from rules.process_nodes.approval import Seat
+from rules.process import Outcome
+from rules.process_nodes.approval import TYPE, Seat, count
 from rules.process_people import Asked, NotYourTask, check_may_answer
 from storage import audit, person, process_run, process_step
 from storage.audit import Actor
@@ -214,6 +216,43 @@ def answer(session: Session, task_id: UUID, answering: Person, agrees: bool, not
     )  # fmt: skip
     process_run.wake(session, run_id, node, iteration)
     return by_id(session, task_id)
+
+
+def answer_as(
+    session: Session, place: tuple[UUID, str, int], answering: Person, agrees: bool, note: str
+) -> Outcome | None:
+    """Answer in whichever seat of a node asks this person.
+
+    Args:
+        place: run, node and iteration.
+
+    Returns:
+        What the node has come to by that; None while others have to answer. Raises as `answer`.
+    """
+    step = process_step.by_id(session, *place)
+    where = (*place, step.attempt)
+    seats = of_node(session, where)
+    mine = [
+        row
+        for row in seats
+        if row.person_id == answering.id or row.role in {each.value for each in answering.roles}
+    ]
+    if not mine:
+        raise NotYourTask("Somebody else is asked here.")
+    seat = next((row for row in mine if row.is_open), mine[0])
+    answer(session, seat.id, answering, agrees, note)
+    return counted(step.given, of_node(session, where))
+
+
+def counted(config: Mapping[str, Any], rows: Sequence[ProcessTaskRow]) -> Outcome | None:
+    """What the answers of a node's seats mean by its config; None while it is open."""
+    policy = TYPE.value(config, "policy")
+    quorum = config.get("quorum", 0)
+    first_asked = min(row.asked_at for row in rows)
+    if policy == "all" and any(row.asked_at != first_asked for row in rows):
+        # Those who were asked later may step in for one who does not answer: as many as at first have to agree.
+        policy, quorum = "quorum", sum(row.asked_at == first_asked for row in rows)
+    return count(policy, quorum, TYPE.value(config, "veto"), as_seats(rows))
 
 
 def _why_closed(session: Session, row: ProcessTaskRow) -> str:

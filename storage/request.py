@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text, update
 from sqlalchemy import Sequence as NumberSequence
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -18,6 +18,7 @@ from rules import messages
 from rules.errors import KeyReusedForAnotherRequest, RequestIsClosed
 from rules.money import Money
 from rules.outbox import Kind
+from rules.process_purchase import facts
 from rules.product import BuyingGuidance, Product
 from rules.request import (
     DUPLICATE_WINDOW,
@@ -30,10 +31,13 @@ from rules.request import (
     format_number,
 )
 from rules.review import REJECTION_WINDOW, History
-from storage import audit, build, outbox, route
+from storage import audit, build, department_process, outbox, route
 from storage.audit import Actor
 from storage.database import MONEY, Base, new_id, now
 from storage.person import PersonRow
+
+#: A node in one of its rounds: run, node, iteration.
+Place = tuple[UUID, str, int]
 
 NUMBERS = NumberSequence("request_number", metadata=Base.metadata)
 
@@ -49,6 +53,8 @@ class RequestRow(Base):
         auto_approved: None until somebody or the system approved.
         awaited_id: the person who is asked now; None while nobody is.
         is_demo: made up for showing the product.
+        run_id: the run of a process that decides about it; None for the built-in approval.
+        run_node, run_iteration: the node that orders it, in which round; None until one does.
     """
 
     __tablename__ = "request"
@@ -60,7 +66,13 @@ class RequestRow(Base):
         Index("ix_request_requester_id_submitted_at", "requester_id", "submitted_at"),
         Index("ix_request_status_submitted_at", "status", "submitted_at"),
         Index("ix_request_department_id_submitted_at", "department_id", "submitted_at"),
-    )
+        Index(
+            "uq_request_run_node",
+            "run_id", "run_node", "run_iteration",
+            unique=True,
+            postgresql_where=text("run_node IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     number: Mapped[str] = mapped_column(unique=True)
@@ -90,6 +102,9 @@ class RequestRow(Base):
     closed_at: Mapped[datetime | None]
     closed_reason: Mapped[str | None]
     is_demo: Mapped[bool] = mapped_column(server_default="false")
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("process_run.id", use_alter=True))
+    run_node: Mapped[str | None]
+    run_iteration: Mapped[int | None]
 
     @property
     def total(self) -> Money:
@@ -135,7 +150,15 @@ class SubmissionRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-def submit(session: Session, draft: Draft, requester: PersonRow, key: str, payload_hash: str) -> RequestRow:
+def submit(
+    session: Session,
+    draft: Draft,
+    requester: PersonRow,
+    key: str,
+    payload_hash: str,
+    *,
+    ordered_by: Place | None = None,
+) -> RequestRow:
     """Write a request, its audit entry, where it goes, and the message that starts its workflow.
 
     The same key by the same person gives the request of the first submit and writes nothing.
@@ -143,6 +166,7 @@ def submit(session: Session, draft: Draft, requester: PersonRow, key: str, paylo
     Args:
         key: the form's idempotency key.
         payload_hash: of the form as typed; see rules/request.py.
+        ordered_by: the node of a process that asks for it in order to buy it; nobody else decides about it then.
 
     Raises:
         KeyReusedForAnotherRequest: the key was used before with other contents.
@@ -168,9 +192,22 @@ def submit(session: Session, draft: Draft, requester: PersonRow, key: str, paylo
         asin=row.asin,
         content_hash=row.content_hash,
     )
+    if ordered_by is not None:
+        row.run_id, row.run_node, row.run_iteration = ordered_by
+        session.flush()
+        return row
     route.choose(session, row.id, requester, row.total, build.live_builds)
-    outbox.put(session, Kind.START_APPROVAL, row.id, asdict(_purchase_input(row, requester)))
+    row.run_id = _begin_process(session, row)
+    if row.run_id is None:
+        outbox.put(session, Kind.START_APPROVAL, row.id, asdict(_purchase_input(row, requester)))
+    session.flush()
     return row
+
+
+def _begin_process(session: Session, row: RequestRow) -> UUID | None:
+    """The run of the process that the department's requests follow; None for the built-in approval."""
+    known = facts(row.draft, row.number, str(row.requester_id))
+    return department_process.begin_run(session, row.id, row.department_id, row.requester_id, known)
 
 
 def _submitted_before(session: Session, person_id: UUID, key: str, payload_hash: str) -> RequestRow:

@@ -15,12 +15,17 @@ from typing import Final
 from temporalio.client import Client
 
 from storage.database import make_engine, make_sessions
-from tests.checking import decision_laws, order_laws, request_laws
+from tests.checking import decision_laws, order_laws, process_laws, request_laws
 from tests.checking.facts import Call, Facts, Run
 from tests.checking.law import Breach, Law
 from tests.checking.loading import read_database, read_journal, read_ledger, read_runs, read_unlisted_runs
 
-LAWS: Final[Sequence[Law]] = (*request_laws.LAWS, *decision_laws.LAWS, *order_laws.LAWS)
+LAWS: Final[Sequence[Law]] = (
+    *request_laws.LAWS,
+    *decision_laws.LAWS,
+    *order_laws.LAWS,
+    *process_laws.LAWS,
+)
 
 
 def breaches(facts: Facts) -> list[Breach]:

@@ -15,7 +15,7 @@ import pytest
 from rules.money import Money
 from rules.order import external_id
 from rules.request import Status
-from tests.checking.facts import Call, Facts
+from tests.checking.facts import Call, Consent, Facts
 from tests.checking.loading import read_journal, write_journal
 from tests.checking.small_world import (
     ANA,
@@ -251,6 +251,21 @@ DOCTORED: Final[dict[str, dict[str, Doctor]]] = {
         "unknown for days, and nobody asked": _change("orders", _of(UNKNOWN), unknown_since=NOON),
         "an order for nothing": _again(
             "orders", _of(UNKNOWN), request_id=STRANGER, external_id=external_id(STRANGER, 1)
+        ),
+    },
+    "I22": {
+        "bought by a process that asked nobody": _change(
+            "requests", _row(AUTOMATIC), run_id=STRANGER, auto_approved=False
+        ),
+        "agreed to by whoever wanted it": lambda facts: _change("requests", _row(APPROVED), run_id=STRANGER)(
+            _change("questions", _of(APPROVED), decided_by=ANA)(facts)
+        ),
+        "agreed to when it was bought": lambda facts: _change("requests", _row(APPROVED), run_id=STRANGER)(
+            _change("questions", _of(APPROVED), decided_at=LATE)(facts)
+        ),
+        "agreed to in another run": lambda facts: replace(
+            _change("requests", _row(AUTOMATIC), run_id=STRANGER, auto_approved=False)(facts),
+            consents=[Consent(AUTOMATIC, BRUNO, NOON)],
         ),
     },
 }

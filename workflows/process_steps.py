@@ -37,6 +37,9 @@ UNTIL_DONE: Final = RetryPolicy(
 )
 #: Whoever only opens a wait needs nothing but Postgres, and waits for it.
 OPENS_A_WAIT: Final = ("wait", "wait_for_signal")
+#: Whoever asks another system at each look.
+ASKS_OUTSIDE: Final = ("place_order",)
+CALL_OUTSIDE: Final = timedelta(seconds=60)
 ONE_TRANSACTION: Final = timedelta(seconds=10)
 #: A worker that died while it called another system is noticed after this long.
 HEARTBEAT: Final = timedelta(seconds=10)
@@ -89,7 +92,19 @@ async def run_node(given: NodeStep, retry: Retry) -> NodeResult:
 
 async def settle_node(given: SettleStep) -> NodeResult:
     """Look again at a node that waits: Postgres knows whether it still has to."""
-    return await _local("settle_node", given, NodeResult, f"{given.title}: {given.why}")
+    summary = f"{given.title}: {given.why}"
+    if given.type not in ASKS_OUTSIDE:
+        return await _local("settle_node", given, NodeResult, summary)
+    done: NodeResult = await workflow.execute_activity(
+        "settle_node",
+        given,
+        result_type=NodeResult,
+        start_to_close_timeout=CALL_OUTSIDE,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=UNTIL_DONE,
+        summary=summary,
+    )
+    return done
 
 
 async def note_news(given: NoteNews) -> None:

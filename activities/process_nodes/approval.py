@@ -9,16 +9,26 @@ from uuid import UUID
 
 from activities.process_nodes.waiting import deadline_of, seconds
 from activities.process_work import TaskTeller, Work
+from rules.decision import Outcome as Decided
+from rules.errors import RequestIsClosed
 from rules.notification import Kind
 from rules.process import Outcome
 from rules.process_messages import DEADLINE, Due, NodeResult
-from rules.process_nodes.approval import TYPE, count
+from rules.process_nodes.approval import TYPE
 from rules.process_people import Asked
-from storage import person, process_task
+from storage import person, process_purchase, process_question, process_task
 from storage.process_task import ProcessTaskRow
+from storage.request import Place
 
 REMIND: Final = "remind"
 ESCALATE: Final = "escalate"
+
+
+_DECIDED: Final = {
+    Outcome.SATISFIED: Decided.APPROVED,
+    Outcome.NOT_SATISFIED: Decided.REJECTED,
+    Outcome.TIMEOUT: Decided.EXPIRED,
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class ApprovalExecutor:
 
     def settle(self, work: Work, why: str) -> NodeResult:
         """Count the answers; whoever was first counts, also at the deadline."""
-        outcome = _count(work, process_task.of_node(work.session, work.where))
+        outcome = process_task.counted(work.config, process_task.of_node(work.session, work.where))
         if outcome is None and why == ESCALATE:
             self._ask(work, work.config["escalate_to"], Kind.TASK_ESCALATED)
         elif outcome is None and why.startswith(REMIND):
@@ -53,13 +63,11 @@ class ApprovalExecutor:
         if outcome is None:
             return NodeResult(awaits=_awaited(rows))
         process_task.withdraw(work.session, work.run.id, work.row.node, work.row.iteration)
+        _close_question(work, rows, outcome)
         return work.end(outcome, _output(work, rows))
 
     def _ask(self, work: Work, who: Any, kind: Kind) -> None:
-        requester = work.requester()
-        not_asked = None
-        if requester is not None and not TYPE.value(work.config, "requester_may_decide"):
-            not_asked = requester.id
+        not_asked = _barred(work)
         asked = work.asked(who, not_asked)
         deadline = work.config.get("deadline")
         process_task.ask(
@@ -71,23 +79,47 @@ class ApprovalExecutor:
             question=work.config.get("question", ""),
             deadline_seconds=seconds(deadline, "deadline") if deadline else None,
         )
+        _open_question(work, [each for each in work.reached(asked) if each != not_asked])
         self._tell(work, asked, kind)
 
     def _tell(self, work: Work, asked: Sequence[Asked], kind: Kind, step: str = "") -> None:
-        requester = work.requester()
-        barred = None if TYPE.value(work.config, "requester_may_decide") or not requester else requester.id
+        barred = _barred(work)
         reached = [each for each in work.reached(asked) if each != barred]
         self.teller.tell(work, reached, kind, work.config.get("question", ""), step=step or kind.value)
 
 
-def _count(work: Work, rows: Sequence[ProcessTaskRow]) -> Outcome | None:
-    policy = TYPE.value(work.config, "policy")
-    quorum = work.config.get("quorum", 0)
-    first_asked = min(row.asked_at for row in rows)
-    if policy == "all" and any(row.asked_at != first_asked for row in rows):
-        # Those who were asked later may step in for one who does not answer: as many as at first have to agree.
-        policy, quorum = "quorum", sum(row.asked_at == first_asked for row in rows)
-    return count(policy, quorum, TYPE.value(work.config, "veto"), process_task.as_seats(rows))
+def _barred(work: Work) -> UUID | None:
+    """Who may not answer: the requester, where the config does not let them; nobody decides their own purchase."""
+    requester = work.requester()
+    lets = TYPE.value(work.config, "requester_may_decide") and work.run.request_id is None
+    return None if lets or requester is None else requester.id
+
+
+def _place(work: Work) -> Place:
+    return work.run.id, work.row.node, work.row.iteration
+
+
+def _open_question(work: Work, reached: Sequence[UUID]) -> None:
+    """Where the run decides about a request, its page and the inboxes show that somebody is asked."""
+    row = process_purchase.of_run(work.session, work.run, lock=True)
+    if row is None:
+        return
+    seats = process_task.of_node(work.session, work.where)
+    detail = str(work.config.get("question") or work.title)
+    deadline_at = seats[0].deadline_at if seats else None
+    if process_question.ask(work.session, row, _place(work), reached, detail, deadline_at) is None:
+        raise RequestIsClosed(f"{row.number} has ended meanwhile: {row.status}.")
+
+
+def _close_question(work: Work, rows: Sequence[ProcessTaskRow], outcome: Outcome) -> None:
+    if work.run.request_id is None:
+        return
+    last = max((row for row in rows if row.answered_at), key=lambda row: str(row.answered_at), default=None)
+    decided = _DECIDED[outcome]
+    by = None if last is None or decided is Decided.EXPIRED else last.answered_by
+    process_question.close(
+        work.session, work.run.request_id, _place(work), decided, by, last.note if last and by else ""
+    )
 
 
 def _output(work: Work, rows: Sequence[ProcessTaskRow]) -> dict[str, Any]:

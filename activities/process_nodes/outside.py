@@ -8,8 +8,8 @@ from typing import Any
 
 from activities.process_nodes.waiting import deadline_of
 from activities.process_work import Work
+from gateways.broker import Broker
 from gateways.webhook import Answer, Webhooks
-from rules.errors import Invalid
 from rules.process import Outcome
 from rules.process_event import NOBODY_ANSWERED
 from rules.process_messages import DEADLINE, NodeResult
@@ -44,6 +44,7 @@ class CallExternalExecutor:
 
     webhooks: Webhooks
     public_url: str
+    broker: Broker
 
     def prepare(self, work: Work) -> str:
         """A token: the other system may use it before we have its answer to the call."""
@@ -51,13 +52,16 @@ class CallExternalExecutor:
 
     def begin(self, work: Work) -> NodeResult:
         """Hand it out, unless an answer is there already; a repeat hands out another token."""
-        if work.config.get("through", "webhook") != "webhook":
-            raise Invalid("No message broker is set up here.", "through")
         ended = _taken(work)
         if ended is not None:
             return ended
         callback = {"token": work.prepared, "url": f"{self.public_url}/api/v1/callbacks/{work.prepared}"}
-        _send(self.webhooks, work, {**work.config.get("body", {}), "callback": callback})
+        body = {**work.config.get("body", {}), "callback": callback}
+        if work.config.get("through", "webhook") == "webhook":
+            _send(self.webhooks, work, body)
+        else:
+            content = written(process_value.whole(work.session, body))
+            self.broker.publish(str(work.config["topic"]), content, work.name)
         return NodeResult(dues=deadline_of(work))
 
     def settle(self, work: Work, why: str) -> NodeResult:

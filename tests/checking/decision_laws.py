@@ -8,7 +8,7 @@ from typing import Final
 from rules.decision import Outcome
 from rules.outbox import Kind
 from rules.policy import content_hash
-from rules.request import Status
+from rules.request import ENDED, Status
 from rules.review import ALGORITHM, ReviewResult, review_content
 from tests.checking.facts import Call, Facts, Question, Request, Review
 from tests.checking.law import Finding, Law, grouped, listed
@@ -52,13 +52,16 @@ def _decisions_come_in_time_and_once(facts: Facts) -> Iterator[Finding]:
             yield from _judge_time(request, question)
     for request in facts.requests:
         now_asked = rounds.get((request.id, request.round), [])
-        if request.status is Status.AWAITING_DECISION and all(each.outcome for each in now_asked):
+        is_asked = any(each.outcome is None for each in now_asked)
+        # Between two of its nodes a process asks nobody.
+        if request.status is Status.AWAITING_DECISION and not is_asked and request.run_id is None:
             yield request.number, "awaits a decision, and no question is open"
 
 
 def _judge_time(request: Request, question: Question) -> Iterator[Finding]:
     at = question.decided_at
-    if question.outcome is None and request.status is not Status.AWAITING_DECISION:
+    is_over = request.status in ENDED if question.node else request.status is not Status.AWAITING_DECISION
+    if question.outcome is None and is_over:
         yield request.number, f"is {request.status}, and a question is open"
     if at is not None and request.closed_at is not None and at > request.closed_at:
         yield request.number, f"was decided at {at}, after it closed at {request.closed_at}"
@@ -73,16 +76,36 @@ def _duplicates_have_one_effect(facts: Facts) -> Iterator[Finding]:
         lambda each: str(each.payload.get("decision_id", "")),
     )
     for question in facts.questions:
+        if question.node:
+            yield from _closed_once_by_its_node(facts, question)
+            continue
         steps = [each.action for each in effects.get(str(question.id), []) if each.action in EFFECT.values()]
         wakes = len(signals.get(str(question.id), []))
         expected = [EFFECT[Outcome(question.outcome)]] if question.outcome in BY_PERSON else []
-        if steps != expected or wakes != len(expected):
+        request = facts.request(question.request_id)
+        is_in_process = request is not None and request.run_id is not None
+        if steps != expected or wakes != (0 if is_in_process else len(expected)):
             subject = _number(facts, question)
             yield subject, f"answer {question.outcome} had the effects {listed(steps)} and {wakes} signals"
     for (_, key, choice), calls in grouped(_decides(facts), lambda c: (c.actor, c.key, c.payload)).items():
         answers = {(call.result, call.told) for call in calls if call.result != "unknown"}
         if len(answers) > 1:
             yield key, f"the same answer, {choice}, was taken differently: {listed(sorted(answers))}"
+
+
+def _closed_once_by_its_node(facts: Facts, question: Question) -> Iterator[Finding]:
+    closings = [
+        each.action
+        for each in facts.entries
+        if each.detail.get("question") == str(question.id) and each.action.startswith("decision.")
+    ]
+    # A withdrawal closes every question with the one entry that tells of it.
+    expected = [f"decision.{question.outcome}"] if question.outcome in {*BY_PERSON, Outcome.EXPIRED} else []
+    if question.outcome != Outcome.WITHDRAWN and closings != expected:
+        yield (
+            _number(facts, question),
+            f"question of {question.node}: {question.outcome}, and {listed(closings)}",
+        )
 
 
 def _number(facts: Facts, question: Question) -> str:
@@ -98,7 +121,7 @@ def _one_answer_wins_and_the_others_are_told(facts: Facts) -> Iterator[Finding]:
     for question in facts.questions:
         request = facts.request(question.request_id)
         end = ENDS_AS.get(Outcome(question.outcome)) if question.outcome else None
-        if request is not None and end is not None and request.status is not end:
+        if request is not None and end is not None and request.status is not end and not question.node:
             yield request.number, f"is {request.status} although its question ended as {question.outcome}"
     stored = {str(each.id): each for each in facts.questions}
     for key, calls in grouped(_decides(facts), lambda call: call.key).items():

@@ -29,6 +29,8 @@ class Request:
 
     Attributes:
         content_hash: as stored; `computed_hash` as it comes out of the row's own columns.
+        run_id: the run of a process that decides about it; None for the built-in approval.
+        is_made_by_run: a node asked for it in order to buy it.
     """
 
     id: UUID
@@ -47,6 +49,8 @@ class Request:
     auto_approved: bool | None
     submitted_at: datetime
     closed_at: datetime | None
+    run_id: UUID | None = None
+    is_made_by_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,16 @@ class Question:
     outcome: str | None = None
     decided_at: datetime | None = None
     decided_by: UUID | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Somebody agreed in an approval of a process."""
+
+    run_id: UUID
+    answered_by: UUID
+    answered_at: datetime
 
 
 @dataclass(frozen=True)
@@ -225,6 +239,7 @@ class Facts:
     entries: Sequence[Entry] = ()
     messages: Sequence[Message] = ()
     questions: Sequence[Question] = ()
+    consents: Sequence[Consent] = ()
     rule_sets: Sequence[RuleSet] = ()
     reviews: Sequence[Review] = ()
     orders: Sequence[Order] = ()

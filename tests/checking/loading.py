@@ -31,10 +31,13 @@ from storage.order import OrderRow
 from storage.outbox import OutboxRow
 from storage.person import PersonRow
 from storage.policy import RuleSetRow
+from storage.process_run import ProcessRunRow
+from storage.process_task import ProcessTaskRow
 from storage.request import RequestRow, SubmissionRow
 from storage.review import ReviewRow
 from tests.checking.facts import (
     Call,
+    Consent,
     Entry,
     Facts,
     Message,
@@ -63,10 +66,11 @@ def read_database(session: Session) -> Facts:
         found = session.scalars(select(kind)).all()
         return [row for row in found if getattr(row, "request_id", None) not in made_up]
 
+    decided = set(session.scalars(select(ProcessRunRow.request_id)))
     return Facts(
         now=now(session),
         people=[Person(row.id, row.name) for row in rows(PersonRow)],
-        requests=[_request(row) for row in rows(RequestRow) if row.id not in made_up],
+        requests=[_request(row, decided) for row in rows(RequestRow) if row.id not in made_up],
         submissions=[
             Submission(row.person_id, row.key, row.payload_hash, row.request_id)
             for row in rows(SubmissionRow)
@@ -82,6 +86,7 @@ def read_database(session: Session) -> Facts:
             if row.request_id is not None
         ],
         questions=[_question(row) for row in rows(DecisionRow)],
+        consents=_consents(session),
         rule_sets=[RuleSet(row.id, row.content, row.content_hash) for row in rows(RuleSetRow)],
         reviews=[_review(row) for row in rows(ReviewRow)],
         orders=[_order(row) for row in rows(OrderRow)],
@@ -89,7 +94,16 @@ def read_database(session: Session) -> Facts:
     )
 
 
-def _request(row: RequestRow) -> Request:
+def _consents(session: Session) -> list[Consent]:
+    agreed = select(ProcessTaskRow).where(ProcessTaskRow.agrees.is_(True))
+    return [
+        Consent(row.run_id, row.answered_by, row.answered_at)
+        for row in session.scalars(agreed)
+        if row.answered_by and row.answered_at
+    ]
+
+
+def _request(row: RequestRow, decided: set[UUID | None]) -> Request:
     return Request(
         id=row.id,
         number=row.number,
@@ -107,6 +121,8 @@ def _request(row: RequestRow) -> Request:
         auto_approved=row.auto_approved,
         submitted_at=row.submitted_at,
         closed_at=row.closed_at,
+        run_id=row.run_id,
+        is_made_by_run=row.run_id is not None and row.id not in decided,
     )
 
 
@@ -121,6 +137,7 @@ def _question(row: DecisionRow) -> Question:
         outcome=row.outcome,
         decided_at=row.decided_at,
         decided_by=row.decided_by,
+        node=row.node,
     )
 
 

@@ -12,8 +12,11 @@ from tests.checking.facts import Call, Facts, Request
 from tests.checking.law import Finding, Law, grouped, listed
 
 SUBMITTED: Final = "request.submitted"
+STARTS: Final = frozenset({Kind.START_APPROVAL, Kind.START_PROCESS})
 #: Where a request may rest although everything is quiet: a person is awaited.
 AWAITS_PERSON: Final = frozenset({Status.AWAITING_DECISION, Status.ORDER_UNKNOWN})
+#: A process may wait for time, another system, or an operator, wherever it stands.
+RESTS_IN_PROCESS: Final = frozenset({Status.IN_REVIEW, Status.ORDERING}) | AWAITS_PERSON
 
 
 def _each_submit_is_one_request(facts: Facts) -> Iterator[Finding]:
@@ -39,8 +42,9 @@ def _each_call_is_one_request(facts: Facts) -> Iterator[Finding]:
             yield key, "the client was told that it is taken, and there is no such request"
         if row is not None and all(call.result == "refused" for call in calls):
             yield key, "the client was told that it is refused, and there is a request"
+    made = {each.id for each in facts.requests if each.is_made_by_run}
     for (_, key), row in stored.items():
-        if (row.person_id, key) not in asked:
+        if (row.person_id, key) not in asked and row.request_id not in made:
             yield key, f"request {row.request_id} was asked for by nobody"
 
 
@@ -65,13 +69,13 @@ def _request_entry_and_message_are_one_transaction(facts: Facts) -> Iterator[Fin
     entries = grouped(
         (each for each in facts.entries if each.action == SUBMITTED), lambda each: each.request_id
     )
-    starts = grouped(
-        (each for each in facts.messages if each.kind == Kind.START_APPROVAL), lambda each: each.request_id
-    )
+    starts = grouped((each for each in facts.messages if each.kind in STARTS), lambda each: each.request_id)
     for request in facts.requests:
         times = [each.at for each in entries.get(request.id, [])]
         put = [each.created_at for each in starts.get(request.id, [])]
-        if times != [request.submitted_at] or put != [request.submitted_at]:
+        # What a node asks for in order to buy it is carried by the run that asks.
+        wanted = [] if request.is_made_by_run else [request.submitted_at]
+        if times != [request.submitted_at] or put != wanted:
             yield (
                 request.number,
                 f"submitted at {request.submitted_at}, entries at {listed(times)}, starts at {listed(put)}",
@@ -91,7 +95,8 @@ def _steps_are_allowed_and_end(facts: Facts) -> Iterator[Finding]:
         yield from _judge_path(request, steps)
         if (request.status in ENDED) != (request.closed_at is not None):
             yield request.number, f"is {request.status}, closed at {request.closed_at}"
-        if facts.is_quiet and request.status not in ENDED | AWAITS_PERSON:
+        may_rest = RESTS_IN_PROCESS if request.run_id else AWAITS_PERSON
+        if facts.is_quiet and request.status not in ENDED | may_rest:
             yield request.number, f"is still {request.status} although all is quiet: lost"
 
 
@@ -109,7 +114,9 @@ def _each_request_has_one_workflow(facts: Facts) -> Iterator[Finding]:
         found = runs.pop(workflow_id(request.id), [])
         if len(found) > 1:
             yield request.number, f"has {len(found)} workflow runs: {listed(run.run_id for run in found)}"
-        if not found and facts.is_quiet and request.status not in ENDED:
+        if found and request.run_id:
+            yield request.number, "follows a process, and an approval carries it as well"
+        if not found and facts.is_quiet and request.status not in ENDED and request.run_id is None:
             yield request.number, f"is {request.status} and no workflow carries it"
         for run in found:
             if run.request_id != request.id:

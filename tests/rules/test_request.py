@@ -98,8 +98,9 @@ def test_nothing_is_ordered_without_a_review_or_a_decision() -> None:
     assert set(came_from(Status.COMPLETED)) == {Status.ORDERING, Status.ORDER_UNKNOWN}
 
 
-def test_only_a_question_to_a_person_can_be_rejected_or_expire() -> None:
-    assert came_from(Status.REJECTED) == came_from(Status.EXPIRED) == (Status.AWAITING_DECISION,)
+def test_only_a_question_to_a_person_expires_and_only_a_process_rejects_what_nobody_was_asked() -> None:
+    assert came_from(Status.EXPIRED) == (Status.AWAITING_DECISION,)
+    assert came_from(Status.REJECTED) == (Status.IN_REVIEW, Status.AWAITING_DECISION)
 
 
 def test_a_request_may_be_withdrawn_until_it_is_being_ordered() -> None:

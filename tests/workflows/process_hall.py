@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +19,15 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 from temporalio.worker import Worker, WorkflowRunner
 
+from activities.notification import Teller
 from activities.process import ProcessActivities
 from activities.process_nodes import executors
+from activities.process_purchase import PurchaseSteps
 from activities.process_work import Executor, TaskTeller, Work
 from activities.relay import OutboxRelay
 from gateways.amazon import AmazonBusiness
 from gateways.amazon_account import account_of
+from gateways.broker import Broker
 from gateways.webhook import Webhooks
 from rules import messages
 from rules.errors import Invalid
@@ -36,6 +40,7 @@ from settings import Settings
 from storage import process_run, process_step, process_task
 from storage.audit import Actor
 from storage.database import new_id
+from storage.flag_copy import FlagCopy
 from storage.notification import NotificationRow
 from storage.process import DEPLOYED, ProcessRow, ProcessVersionRow
 from storage.process_run import ProcessRunRow
@@ -86,15 +91,22 @@ class Hall:
     vendor: AmazonBusiness
     webhooks: Webhooks = field(default_factory=lambda: Webhooks({"partner": PARTNER_SECRET}, private=True))
 
+    @property
+    def purchase(self) -> PurchaseSteps:
+        """What buys. Its flags come from nowhere, so that the automated review never runs here."""
+        told = Teller("https://visto.example", has_chat=False)
+        return PurchaseSteps.of(self.sessions, self.vendor, FlagCopy("redis://127.0.0.1:1"), told, Decimal(5))
+
     def executors(self, *, played: bool = False) -> Mapping[str, Executor]:
         """What nodes do: the real thing, or what the oracle says."""
         teller = TaskTeller("https://visto.example", has_chat=False)
-        real = executors(teller, self.webhooks, self.vendor, ("amazon.es", "amazon.com"))
+        hosts = ("amazon.es", "amazon.com")
+        real = executors(teller, self.webhooks, self.vendor, hosts, self.purchase, Broker())
         return dict.fromkeys(real, self.oracle) if played else real
 
     def worker(self, doing: Mapping[str, Executor], runner: WorkflowRunner | None = None) -> Worker:
         """A worker of processes, in the sandbox unless many runs would make that slow."""
-        steps = ProcessActivities(self.sessions, doing)
+        steps = ProcessActivities(self.sessions, doing, self.purchase.tell_end)
         return Worker(
             self.client,
             task_queue=messages.APPROVALS_QUEUE,

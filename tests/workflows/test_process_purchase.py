@@ -1,0 +1,338 @@
+"""Departments whose purchases follow a process of their own, on the real server: vendor, books and people agree."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from temporalio.testing import TimeSkipper
+
+from rules.process_messages import ProcessResult, run_workflow_id
+from rules.request import Status
+from storage import department_process, inbox, process_purchase, process_run, process_step, process_task
+from storage.audit import Actor
+from storage.order import Standing
+from storage.person import PersonRow
+from storage.process_step import ProcessStepRow
+from storage.process_task import ProcessTaskRow
+from storage.request import RequestRow
+from tests.invariants import breaches, gather
+from tests.process_samples import content, deployed
+from tests.workflows.desk import PATIENCE_SECONDS, Desk
+
+Play = Callable[[Callable[[Desk], Awaitable[Any]]], Any]
+KEY = "two-steps"
+
+
+def two_steps(**order: Any) -> dict[str, Any]:
+    """The manager, then finance, then the order; a refusal of either ends it."""
+    asks = {"deadline": "7 d", "question": "Shall we buy {{input.title}}?"}
+    return content(
+        KEY,
+        {
+            "manager": {
+                "type": "approval",
+                "name": "Manager",
+                "config": {"who": [{"manager_of": "{{input.requester}}"}], **asks},
+            },
+            "finance": {"type": "approval", "name": "Finance", "config": {"who": [{"role": "finance"}], **asks}},
+            "order": {
+                "type": "place_order",
+                "name": "Order",
+                "config": {
+                    "product": "{{input.url}}",
+                    "quantity": "{{input.quantity}}",
+                    "unit_price": "{{input.unit_price}}",
+                    "currency": "{{input.currency}}",
+                    **order,
+                },
+            },
+            "bought": {"type": "end", "config": {"result": "satisfied"}},
+            "refused": {"type": "end", "config": {"result": "not_satisfied"}},
+        },
+        ">manager, manager true>finance, manager false>refused, finance true>order, finance false>refused, order>bought",
+        name="Two steps",
+        inputs=[
+            {"name": name, "kind": kind}
+            for name, kind in (
+                ("requester", "text"), ("title", "text"), ("url", "text"), ("quantity", "number"),
+                ("unit_price", "amount"), ("currency", "text"),
+            )
+        ],
+    )  # fmt: skip
+
+
+def follow(desk: Desk, definition: dict[str, Any], department: str = "marketing") -> None:
+    """Let a department follow a process: Carla proposes it, Diego agrees."""
+    with desk.sessions.begin() as session:
+        deployed(session, desk.company, definition)
+        row = department_process.propose(
+            session, department, definition["key"], desk.company.carla.id, "it fits us"
+        )
+        department_process.confirm(session, row.id, desk.company.diego.id)
+
+
+def waiting_for(desk: Desk, person: PersonRow) -> list[str]:
+    """The numbers of the requests in somebody's inbox."""
+    with desk.sessions.begin() as session:
+        return [each.request.number for each in inbox.mine(session, person.id)]
+
+
+async def asked(desk: Desk, row: RequestRow, person: PersonRow) -> None:
+    """Wait until a question about a request is in somebody's inbox."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while row.number not in await asyncio.to_thread(waiting_for, desk, person):
+            await asyncio.sleep(0.02)
+
+
+async def ended(desk: Desk, row: RequestRow) -> ProcessResult:
+    """Wait for the end of a request's run."""
+    handle = desk.client.get_workflow_handle(run_workflow_id(str(row.run_id)), result_type=ProcessResult)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        result: ProcessResult = await handle.result()
+    return result
+
+
+def step(desk: Desk, row: RequestRow, node: str) -> ProcessStepRow:
+    """What became of a node of a request's run."""
+    assert row.run_id is not None
+    with desk.sessions.begin() as session:
+        return next(each for each in process_step.of_run(session, row.run_id) if each.node == node)
+
+
+def test_a_request_follows_the_process_of_its_department_and_is_ordered_once(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, two_steps())
+        people = desk.company
+        async with desk.worker():
+            row = desk.submit(quantity=2)
+            assert row.run_id is not None
+            await desk.carry()
+            await asked(desk, row, people.bruno)
+            assert desk.look(row).awaited_id == people.bruno.id
+            desk.answer(row, "approve", "We need it.")
+            await desk.carry()
+            await asked(desk, row, people.diego)
+            assert waiting_for(desk, people.bruno) == []
+            desk.answer(row, "approve", "The budget is there.", by=people.diego)
+            await desk.carry()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        now = desk.look(row)
+        assert (now.status, now.auto_approved) == (Status.COMPLETED, False)
+        [bought], [order] = desk.ledger(row), desk.orders(row)
+        assert order.vendor_order_ids == [bought["order_id"]]
+        assert step(desk, row, "order").output["order"] == bought["order_id"]
+        assert [(each.outcome, each.decided_by) for each in desk.decisions(row)] == [
+            ("approved", people.bruno.id),
+            ("approved", people.diego.id),
+        ]
+        assert desk.told(row, people.ana) == ["completed"]
+        assert desk.audit(row) == [
+            "request.submitted", "process.followed", "request.in_review", "request.awaiting_decision",
+            "decision.approved", "decision.asked", "decision.approved", "request.ordering", "order.sent",
+            "request.completed",
+        ]  # fmt: skip
+
+    play(journey)
+
+
+def test_every_law_holds_for_what_processes_bought_refused_and_gave_back(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, two_steps())
+        people = desk.company
+        async with desk.worker():
+            bought, refused, withdrawn = desk.submit(), desk.submit(), desk.submit()
+            await desk.carry()
+            for row in (bought, refused, withdrawn):
+                await asked(desk, row, people.bruno)
+            desk.answer(bought, "approve")
+            desk.answer(refused, "reject", "No.")
+            desk.withdraw(withdrawn)
+            await desk.carry()
+            await asked(desk, bought, people.carla)
+            desk.answer(bought, "approve", by=people.carla)
+            await desk.carry()
+            for row in (bought, refused, withdrawn):
+                await ended(desk, row)
+        facts = await gather(desk.settings.database_url, desk.settings.vendor_url, desk.client)
+        assert breaches(facts) == []
+        doctored = replace(facts, consents=[], questions=[])
+        assert "I22" in {each.law for each in breaches(doctored)}
+
+    play(journey)
+
+
+def test_what_one_step_refuses_is_rejected_and_never_ordered(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, two_steps())
+        async with desk.worker():
+            row = desk.submit()
+            await desk.carry()
+            await asked(desk, row, desk.company.bruno)
+            desk.answer(row, "reject", "We own two already.")
+            await desk.carry()
+            assert (await ended(desk, row)).outcome == "not_satisfied"
+        now = desk.look(row)
+        assert (now.status, now.closed_reason) == (Status.REJECTED, "We own two already.")
+        assert (desk.orders(row), desk.ledger(row)) == ([], [])
+        assert desk.told(row, desk.company.ana) == ["rejected"]
+
+    play(journey)
+
+
+def test_a_request_can_be_withdrawn_while_its_process_asks(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, two_steps())
+        async with desk.worker():
+            row = desk.submit()
+            await desk.carry()
+            await asked(desk, row, desk.company.bruno)
+            desk.withdraw(row)
+            await desk.carry()
+            assert (await ended(desk, row)).result == "cancelled"
+        assert desk.look(row).status == Status.WITHDRAWN
+        assert [each.outcome for each in desk.decisions(row)] == ["withdrawn"]
+        assert waiting_for(desk, desk.company.bruno) == []
+        assert desk.ledger(row) == []
+
+    play(journey)
+
+
+def buying() -> dict[str, Any]:
+    """Finance agrees, and the product is ordered: a run about no request."""
+    return content(
+        "restock",
+        {
+            "ask": {
+                "type": "approval",
+                "name": "Finance",
+                "config": {"who": [{"role": "finance"}], "question": "Paper?", "deadline": "7 d"},
+            },
+            "order": {
+                "type": "place_order",
+                "name": "Paper",
+                "config": {
+                    "product": "{{input.url}}", "quantity": 1, "unit_price": "{{input.price}}", "currency": "EUR",
+                },
+            },
+            "bought": {"type": "end", "config": {"result": "satisfied"}},
+            "refused": {"type": "end", "config": {"result": "not_satisfied"}},
+        },
+        ">ask, ask true>order, ask false>refused, order>bought",
+        inputs=[
+            {"name": "requester", "kind": "text"}, {"name": "url", "kind": "text"},
+            {"name": "price", "kind": "amount"},
+        ],
+    )  # fmt: skip
+
+
+class Restock:
+    """A run of `buying` up to its order."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.article = desk.article()
+        with desk.sessions.begin() as session:
+            deployed(session, desk.company, buying())
+            given = {
+                "requester": str(desk.company.ana.id),
+                "url": f"https://{self.article.host}/dp/{self.article.asin}",
+                "price": str(self.article.unit_price),
+            }
+            self.run = process_run.begin(session, "restock", given, Actor.person(desk.company.ana.id))
+
+    async def agree(self) -> RequestRow:
+        """Finance agrees; the request that the node then orders."""
+        desk = self.desk
+        await desk.carry()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (seats := await asyncio.to_thread(self._seats)):
+                await asyncio.sleep(0.02)
+        with desk.sessions.begin() as session:
+            process_task.answer(session, seats[0].id, desk.company.carla.to_person(), True, "")
+        await desk.carry()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (row := await asyncio.to_thread(self._ordered)) is None:
+                await asyncio.sleep(0.02)
+        return row
+
+    def _seats(self) -> Sequence[ProcessTaskRow]:
+        with self.desk.sessions.begin() as session:
+            return process_task.of_run(session, self.run.id)
+
+    def _ordered(self) -> RequestRow | None:
+        with self.desk.sessions.begin() as session:
+            return process_purchase.ordered_by(session, (self.run.id, "order", 1))
+
+    async def pass_time(self, duration: timedelta) -> None:
+        """Let the run's time pass on the real server."""
+        handle = self.desk.client.get_workflow_handle(run_workflow_id(str(self.run.id)))
+        await TimeSkipper(self.desk.client).fast_forward(handle, duration)
+
+
+def test_a_run_without_a_request_orders_in_the_name_of_whoever_it_is_for(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        async with desk.worker():
+            restock = Restock(desk)
+            row = await restock.agree()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        now = desk.look(row)
+        assert (now.status, now.requester_id, now.quantity) == (Status.COMPLETED, desk.company.ana.id, 1)
+        assert len(desk.ledger(row)) == 1
+        facts = await gather(desk.settings.database_url, desk.settings.vendor_url, desk.client)
+        assert breaches(facts) == []
+
+    play(journey)
+
+
+def test_an_order_whose_answer_was_lost_is_read_back_and_not_sent_again(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        async with desk.worker():
+            restock = Restock(desk)
+            desk.fault("lost_answer")
+            row = await restock.agree()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        assert len(desk.ledger(row)) == 1
+        [order] = desk.orders(row)
+        assert (order.sends, order.unknown_since is not None) == (1, True)
+
+    play(journey)
+
+
+def test_a_price_that_rose_is_asked_about_and_ordered_once_at_the_new_one(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        async with desk.worker():
+            restock = Restock(desk)
+            desk.fault("price_above_expectation")
+            row = await restock.agree()
+            await desk.until(row, Status.AWAITING_DECISION)
+            assert desk.ledger(row) == []
+            desk.answer(row, "approve")
+            await desk.carry()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        assert [each.state for each in desk.orders(row)] == [Standing.PRICE_CHANGED, Standing.PLACED]
+        assert len(desk.ledger(row)) == 1
+        facts = await gather(desk.settings.database_url, desk.settings.vendor_url, desk.client)
+        assert breaches(facts) == []
+
+    play(journey)
+
+
+def test_what_nobody_can_tell_of_is_settled_by_finance(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        async with desk.worker():
+            restock = Restock(desk)
+            desk.fault("lost_answer")
+            desk.fault("error_500", operation="read", always=True)
+            row = await restock.agree()
+            await desk.until(row, Status.ORDER_UNKNOWN)
+            [bought] = desk.ledger(row)
+            desk.settle(row, bought["order_id"])
+            await desk.carry()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        assert step(desk, row, "order").output["order"] == bought["order_id"]
+
+    play(journey)
