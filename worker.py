@@ -28,6 +28,7 @@ from activities.build_return import ReturnDesk
 from activities.notification import Teller
 from activities.outcome import OutcomeBook, OutcomeInterceptor, TaskFailures, forget_outcomes
 from activities.patch import PatchSwitch
+from activities.process_timetable import TimetableDesk
 from activities.registry import Means
 from activities.relay import NotificationRelay, OutboxRelay
 from gateways import temporal, temporal_builds
@@ -55,13 +56,11 @@ log = logging.getLogger("worker")
 THREADS = 16
 #: 62 KiB each; replaying these short histories is cheap (docs/performance.md).
 CACHED_WORKFLOWS = 1500
-#: What stands for a build where a worker serves without versions.
-UNVERSIONED = "unversioned"
-#: A message that no ring announced waits at most this long.
-SWEEP_SECONDS = 1.0
+UNVERSIONED = "unversioned"  # what stands for a build where a worker serves without versions
+SWEEP_SECONDS = 1.0  # a message that no ring announced waits at most this long
 CONTROL_THREADS = 8
-#: How often the builds are looked after.
-BUILDS_SECONDS = 2.0
+BUILDS_SECONDS = 2.0  # how often the builds are looked after
+SCHEDULES_SECONDS = 30.0  # how often all schedules are; a change of a timetable is carried at once
 AN_HOUR = 3600.0  # how often old outcomes are forgotten
 RELAYS = 2  # side by side, so that a slow start of one batch holds no other message up
 GRACE = timedelta(seconds=45)  # longer than one vendor call may take
@@ -198,6 +197,7 @@ async def run_control(settings: Settings, stop: asyncio.Event) -> None:
             # A desk of its own: the way back must not queue behind anything.
             _sweep(desk.carry_over, partial(bell.wait, build_return.CHANNEL, SWEEP_SECONDS)),
             _sweep(partial(asyncio.to_thread, forget_outcomes, sessions), partial(asyncio.sleep, AN_HOUR)),
+            _sweep(TimetableDesk(sessions, connect).look, partial(asyncio.sleep, SCHEDULES_SECONDS)),
             _watch_builds(BuildWatch(sessions, connect, settings.build_id)),
             _serve_control(settings, sessions, stop),
         )

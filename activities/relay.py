@@ -14,6 +14,8 @@ import redis
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client
 
+from activities.process_timetable import carry_timetable
+from activities.process_trigger import show_event
 from activities.relay_process import FOR_PROCESSES, carry_to_process
 from gateways import temporal, temporal_builds, temporal_gate
 from gateways.chat import Chat, ChatNotTaken
@@ -68,7 +70,13 @@ class OutboxRelay:
         if Kind(row.kind) is Kind.SPREAD_FLAGS:
             await asyncio.to_thread(self.spread_flags)
             return None
+        if Kind(row.kind) is Kind.ENTITY_EVENT:
+            await asyncio.to_thread(show_event, self.sessions, row.payload)
+            return None
         client = await self.connect()
+        if Kind(row.kind) is Kind.CARRY_TIMETABLE:
+            await carry_timetable(client, self.sessions, UUID(row.payload["timetable_id"]))
+            return None
         if Kind(row.kind) is Kind.WAKE_ROLLOUT:
             await temporal.wake_rollout(client, row.payload["rollout_id"])
             return None

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     OPERATE_PROCESS = "operate_process"
     CANCEL_PROCESS = "cancel_process"
     MOVE_PROCESS = "move_process"
+    ENTITY_EVENT = "entity_event"  # written by Postgres itself, see rules/process_trigger.py
+    CARRY_TIMETABLE = "carry_timetable"
 
 
 def rest_seconds(attempts: int) -> float:

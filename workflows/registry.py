@@ -9,6 +9,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from workflows.build_gate import BuildGate
 from workflows.process import Process
+from workflows.process_timetable import PlannedStart
 from workflows.purchase_approval import PurchaseApproval
 from workflows.rollout import Rollout
 from workflows.smoke_run import SmokeRun
@@ -17,7 +18,7 @@ APPROVALS: Final = (PurchaseApproval, Process)
 #: What every build serves beside the approvals.
 TRIALS: Final = (SmokeRun,)
 #: Served by the control worker, which is no build: a bad build cannot steer its own way.
-CONTROL: Final = (BuildGate, Rollout)
+CONTROL: Final = (BuildGate, Rollout, PlannedStart)
 
 
 def sandbox() -> SandboxedWorkflowRunner:

@@ -13,6 +13,7 @@ from activities import (
     notification,
     order,
     process,
+    process_timetable,
     product,
     registry,
     rehearsal,
@@ -20,7 +21,7 @@ from activities import (
     review,
     rollout,
 )
-from workflows import gate_steps, process_steps, rollout_steps, steps
+from workflows import gate_steps, process_steps, process_timetable_steps, rollout_steps, steps
 
 ROOT = Path(__file__).parents[2]
 HOMES = (product.ProductActivities, review.ReviewActivities, decision.DecisionActivities,
@@ -102,6 +103,16 @@ def test_the_steps_of_a_process_are_its_activities_and_are_served() -> None:
         assert re.findall(r'"([a-z_]+)",', inspect.getsource(step))[0] == name
     served = set(re.findall(r"\.([a-z_]+),\n", inspect.getsource(registry.processes)))
     assert theirs.keys() <= served
+
+
+def test_the_step_of_a_planned_time_is_its_activity_and_is_served() -> None:
+    step, activity = (
+        process_timetable_steps.begin_planned_run,
+        process_timetable.TimetableActivities.begin_planned_run,
+    )
+    assert _types(step) == _types(activity)
+    assert re.findall(r'"([a-z_]+)",', inspect.getsource(step))[0] == "begin_planned_run"
+    assert ".begin_planned_run," in inspect.getsource(registry.control)
 
 
 def test_an_approvals_worker_serves_every_activity() -> None:

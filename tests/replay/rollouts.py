@@ -1,4 +1,4 @@
-"""Every way a rollout ends, played with two builds as processes; the gate and its run come along. Played by recording.py."""
+"""What the control worker carries, played with processes: rollouts to every end, their gate, a planned time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from decimal import Decimal
 from typing import Final
 
 from rules.gate_messages import SMOKE_RUN, gate_workflow_id
+from rules.process_timetable_messages import PLANNED_START, schedule_id
 from rules.request import Status
 from rules.rollout import Plan, State, Step
 from rules.rollout_command import Command
+from storage import process_timetable
 from storage.rollout import RolloutRow
 from tests.builds.second_look import second_look
 from tests.builds.test_rollout import LOOSE, PLAN, begin, look, open_two, tell, until, until_carried
 from tests.builds.yard import Yard
+from tests.process_samples import content, deployed
 
 #: Names of histories -> the function that plays them; it returns their workflow ids in the same order.
 Play = Callable[[Yard], tuple[str, ...]]
@@ -41,10 +44,15 @@ def _of(row: RolloutRow) -> str:
 
 
 def _smoke(yard: Yard) -> str:
-    """The run that was tried on a build; the lists of the server lag behind it."""
+    """The run that was tried on a build."""
+    return _only(yard, SMOKE_RUN)
+
+
+def _only(yard: Yard, workflow_type: str) -> str:
+    """The one workflow of a type; the lists of the server lag behind it."""
 
     async def ids() -> list[str]:
-        return [each.id async for each in yard.client.list_workflows(f"WorkflowType = '{SMOKE_RUN}'")]
+        return [each.id async for each in yard.client.list_workflows(f"WorkflowType = '{workflow_type}'")]
 
     return yard.until(lambda: yard.run(ids()))[0]
 
@@ -131,3 +139,24 @@ def gate_not_passed(yard: Yard) -> tuple[str, ...]:
     tell(yard, row, Command.ABORT, yard.desk.company.elena.id)
     until(yard, row, State.ABORTED)
     return _of(row), gate_workflow_id("two")
+
+
+@records("planned_run_begun")
+def planned(yard: Yard) -> tuple[str, ...]:
+    company, sessions = yard.desk.company, yard.desk.sessions
+    report = content("report", {"end": {"type": "end"}}, ">end")
+    written = {
+        "title": "Daily report", "process": "report", "cron": "0 9 * * *", "zone": "Europe/Madrid",
+        "overlap": "skip", "catch_up_seconds": 3600, "input": {},
+    }  # fmt: skip
+    with sessions.begin() as session:
+        deployed(session, company, report)
+        timetable_id = process_timetable.create(session, written, company.elena.id, "for a test").id
+
+    def in_line_with() -> int | None:
+        with sessions.begin() as session:
+            return process_timetable.by_id(session, timetable_id).in_line_with
+
+    yard.until(in_line_with)
+    yard.run(yard.client.get_schedule_handle(schedule_id(str(timetable_id))).trigger())
+    return (_only(yard, PLANNED_START),)
