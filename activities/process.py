@@ -48,13 +48,13 @@ class ProcessActivities:
             if row.request_id is not None:
                 request.move(session, row.request_id, Status.IN_REVIEW, SYSTEM)
             # By its input, not by its row: that may tell of another version already when this is done again.
-            return LoadedProcess(process.version(session, given.process, given.version).content, row.given)
+            return LoadedProcess(process.version(session, given.process, given.version).for_runs, row.given)
 
     @activity.defn
     def load_version(self, given: LoadVersion) -> LoadedProcess:
         """The definition that a run is to follow from now on."""
         with _refusals_are_final(), self.sessions.begin() as session:
-            return LoadedProcess(process.version(session, given.process, given.version).content, {})
+            return LoadedProcess(process.version(session, given.process, given.version).for_runs, {})
 
     @activity.defn
     def run_node(self, given: NodeStep) -> NodeResult:

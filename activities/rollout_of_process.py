@@ -12,6 +12,7 @@ from activities.rollout_by_assignment import AssignmentLever
 from activities.rollout_lever import GateResult
 from rules.analysis import Reading
 from rules.process_check import Problem, ProcessHasErrors, require_no_errors
+from rules.process_scenario import ScenariosFail, require_scenarios
 from rules.rollout_target import ProcessTarget
 from storage import process, process_figures, rollout_process
 from storage.rollout import RolloutRow
@@ -28,8 +29,12 @@ class ProcessLever(AssignmentLever):
         version = process.version(session, row.target, ProcessTarget.from_content(row.content).version)
         try:
             warnings = require_no_errors(version.process, process.surroundings(session))
+            if version.deployed_at is None:
+                require_scenarios(version.process)
         except ProcessHasErrors as refusal:
             return GateResult(False, refusal.message, _found(refusal.problems))
+        except ScenariosFail as refusal:
+            return GateResult(False, refusal.message, {"scenarios": refusal.problems})
         return GateResult(True, f"It has no errors, and {len(warnings)} warnings.", _found(warnings))
 
     async def take_back(self, row: RolloutRow) -> dict[str, Any]:

@@ -164,6 +164,34 @@ class Input:
     required: bool = True
 
 
+class Ending(StrEnum):
+    """How a run is expected to end, or that it still waits."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A run that is expected to go one way. It says nothing of what happens, so it is no part of the hash.
+
+    Attributes:
+        given: its input.
+        outcomes: node id -> how it ends, round after round, the last one for all after; None: it never ends. What a run
+            computes itself is computed unless it is named, too; any other node ends as its type usually does.
+        outputs: node id -> what it gives out.
+        path: the nodes in the order in which they start.
+    """
+
+    name: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    outcomes: Mapping[str, tuple[Outcome | None, ...]] = field(default_factory=dict)
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+    ending: Ending = Ending.COMPLETED
+
+
 _TYPE_ORDER: Final = {kind: place for place, kind in enumerate(EdgeType)}
 
 
@@ -174,12 +202,13 @@ def edge_order(edge: Edge) -> tuple[str, int, int, str]:
 
 @dataclass(frozen=True)
 class Process:
-    """A whole definition. In whatever order it is written, its nodes, edges and inputs stand in one order here.
+    """A whole definition. In whatever order it is written, its parts stand in one order here.
 
     Attributes:
         key: the process in every version; lower case, digits and `-`.
         detached_timeout_seconds: how long a run waits for detached branches after its result.
         layout: node id -> (x, y) on the canvas; says nothing about what happens and is no part of the hash.
+        scenarios: what has to hold before it is deployed, see `rules.process_scenario`; no part of the hash either.
     """
 
     key: str
@@ -190,11 +219,13 @@ class Process:
     on_branch_failure: OnBranchFailure = OnBranchFailure.CANCEL_ALL
     detached_timeout_seconds: int = 86_400
     layout: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    scenarios: tuple[Scenario, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", tuple(sorted(self.nodes, key=lambda node: node.id)))
         object.__setattr__(self, "edges", tuple(sorted(self.edges, key=edge_order)))
         object.__setattr__(self, "inputs", tuple(sorted(self.inputs, key=lambda each: each.name)))
+        object.__setattr__(self, "scenarios", tuple(sorted(self.scenarios, key=lambda each: each.name)))
 
     def node(self, node_id: str) -> Node | None:
         """The node of that id."""

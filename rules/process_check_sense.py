@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from rules.process import EdgeType, Node, Process
@@ -51,7 +52,8 @@ def meaning_problems(flow: Flow, around: Surroundings) -> Iterator[Problem]:
 
 def size_problems(process: Process) -> Iterator[Problem]:
     """What is too large, or will be."""
-    size = len(json.dumps(to_content(process), ensure_ascii=False).encode())
+    runs = replace(process, layout={}, scenarios=())  # no run loads the others
+    size = len(json.dumps(to_content(runs), ensure_ascii=False).encode())
     if size > LARGEST_DEFINITION_BYTES:
         said = f"The definition has {size:,} bytes; at most {LARGEST_DEFINITION_BYTES:,} can be run."
         yield problem("definition_too_large", said, "Move a part into a sub-process.")

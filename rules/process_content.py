@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -19,6 +19,7 @@ from rules.process import (
     LONGEST_ID,
     Edge,
     EdgeType,
+    Ending,
     Input,
     Join,
     Node,
@@ -27,7 +28,15 @@ from rules.process import (
     OnTimeout,
     Process,
     Retry,
+    Scenario,
     ValueKind,
+)
+from rules.process_scenario_content import (
+    parse_outcomes,
+    parse_outputs,
+    parse_path,
+    parse_values,
+    scenario_parts,
 )
 from rules.text import clean_text
 
@@ -47,7 +56,13 @@ def to_content(process: Process) -> dict[str, Any]:
     content["edges"] = [edge_content(edge) for edge in process.edges]
     if process.layout:
         content["layout"] = {node_id: list(process.layout[node_id]) for node_id in sorted(process.layout)}
+    content["scenarios"] = [scenario_content(each) for each in process.scenarios]
     return {name: value for name, value in content.items() if value != []}
+
+
+def scenario_content(scenario: Scenario) -> dict[str, Any]:
+    """The JSON form of one scenario."""
+    return _written(scenario, keep=("name",)) | scenario_parts(scenario)
 
 
 def node_content(node: Node) -> dict[str, Any]:
@@ -64,8 +79,8 @@ def edge_content(edge: Edge) -> dict[str, Any]:
 
 
 def content_hash(process: Process) -> str:
-    """The SHA-256 of all that says what happens, in hex: the canvas is left out."""
-    content = {name: value for name, value in to_content(process).items() if name != "layout"}
+    """The SHA-256 of all that says what happens, in hex: the canvas and the scenarios are left out."""
+    content = to_content(replace(process, layout={}, scenarios=()))
     written = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(written.encode()).hexdigest()
 
@@ -94,6 +109,11 @@ def read_edge(content: object) -> Edge:
     return _alone(_edge, content)
 
 
+def read_scenario(content: object) -> Scenario:
+    """The scenario that a JSON object means; raises InvalidFields as `read_process` does."""
+    return _alone(_scenario, content)
+
+
 def _written(fact: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]:
     """The plain fields of a fact that differ from their usual value."""
     plain = {
@@ -101,7 +121,7 @@ def _written(fact: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]:
         for each in fields(fact)
         if each.name in keep or getattr(fact, each.name) != each.default
     }
-    nested = ("nodes", "edges", "inputs", "layout", "retry")
+    nested = ("nodes", "edges", "inputs", "layout", "retry", "scenarios", "path")
     return {
         name: value
         for name, value in plain.items()
@@ -178,6 +198,7 @@ def _process(reader: _Reader, path: str, content: object) -> Process:
             path, given, "detached_timeout_seconds", _whole, usual.detached_timeout_seconds
         ),
         layout=reader.read(path, given, "layout", _layout, {}),
+        scenarios=reader.each(path, given, "scenarios", _scenario),
     )
 
 
@@ -215,6 +236,18 @@ def _input(reader: _Reader, path: str, content: object) -> Input:
         name=reader.read(path, given, "name", parse_text, ""),
         kind=reader.read(path, given, "kind", _one_of(ValueKind), ValueKind.ANY),
         required=reader.read(path, given, "required", parse_flag, True),
+    )
+
+
+def _scenario(reader: _Reader, path: str, content: object) -> Scenario:
+    given = reader.object(path, content, Scenario, ("name",))
+    return Scenario(
+        name=reader.read(path, given, "name", parse_text, ""),
+        given=reader.read(path, given, "given", parse_values, {}),
+        outcomes=reader.read(path, given, "outcomes", parse_outcomes, {}),
+        outputs=reader.read(path, given, "outputs", parse_outputs, {}),
+        path=reader.read(path, given, "path", parse_path, ()),
+        ending=reader.read(path, given, "ending", _one_of(Ending), Ending.COMPLETED),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 from rules.process import Node, Process
-from rules.process_content import edge_content, node_content, to_content
+from rules.process_content import edge_content, node_content, scenario_content, to_content
 from rules.process_edit import Kind, Operation, add_node, connect
 
 
@@ -22,10 +23,21 @@ class Mark(StrEnum):
 
 def diff(old: Process, new: Process, *, with_layout: bool = False) -> tuple[Operation, ...]:
     """The operations that make the new process of the old one, in an order in which each can be applied."""
-    operations = [*_process_changes(old, new), *_lost(old, new), *_gained(old, new)]
+    operations = [*_process_changes(old, new), *_lost(old, new), *_gained(old, new), *_scenarios(old, new)]
     if with_layout:
         operations += _moves(old, new)
     return tuple(operations)
+
+
+def together(old: Process, new: Process) -> Process:
+    """The new version with what was removed from the old one, for one picture of both."""
+    here, edges = {node.id for node in new.nodes}, {edge.id for edge in new.edges}
+    return replace(
+        new,
+        nodes=(*new.nodes, *(node for node in old.nodes if node.id not in here)),
+        edges=(*new.edges, *(edge for edge in old.edges if edge.id not in edges)),
+        layout={**old.layout, **new.layout},
+    )
 
 
 def marks(operations: Iterable[Operation]) -> dict[str, Mark]:
@@ -43,7 +55,7 @@ def marks(operations: Iterable[Operation]) -> dict[str, Mark]:
 
 def _process_changes(old: Process, new: Process) -> Iterator[Operation]:
     before, after = to_content(old), to_content(new)
-    for name in sorted({**before, **after}.keys() - {"nodes", "edges", "layout"}):
+    for name in sorted({**before, **after}.keys() - {"nodes", "edges", "layout", "scenarios"}):
         if not _same(before.get(name), after.get(name)):
             yield Operation(Kind.SET_PROCESS, "", name, after.get(name))
 
@@ -87,6 +99,13 @@ def _node_changes(before: Node, after: Node) -> Iterator[Operation]:
             yield Operation(Kind.UNSET_CONFIG, after.id, name)
         elif name not in before.config or not _same(before.config[name], after.config[name]):
             yield Operation(Kind.SET_CONFIG, after.id, name, after.config[name])
+
+
+def _scenarios(old: Process, new: Process) -> Iterator[Operation]:
+    before = {each.name: scenario_content(each) for each in old.scenarios}
+    after = {each.name: scenario_content(each) for each in new.scenarios}
+    for name, value in _changed(before, after):
+        yield Operation(Kind.SET_SCENARIO, name, value=value)
 
 
 def _moves(old: Process, new: Process) -> Iterator[Operation]:

@@ -8,8 +8,17 @@ from enum import StrEnum
 from typing import Any, Final
 
 from rules.errors import BusinessError
-from rules.process import Edge, Node, Process
-from rules.process_content import edge_content, node_content, read_edge, read_node, read_process, to_content
+from rules.process import Edge, Node, Process, Scenario
+from rules.process_content import (
+    edge_content,
+    node_content,
+    read_edge,
+    read_node,
+    read_process,
+    read_scenario,
+    scenario_content,
+    to_content,
+)
 from rules.process_language import Language, both
 
 
@@ -26,8 +35,10 @@ class Kind(StrEnum):
     SET_EDGE = "set_edge"
     MOVE = "move"
     SET_PROCESS = "set_process"
+    SET_SCENARIO = "set_scenario"  # the one of that name; one without a value is removed
 
 
+_OPPOSITE: Final = {Kind.ADD_NODE: Kind.REMOVE_NODE, Kind.CONNECT: Kind.DISCONNECT}
 #: What may be set of a process; its nodes and edges have operations of their own.
 _OF_PROCESS: Final = ("key", "name", "inputs", "on_branch_failure", "detached_timeout_seconds")
 
@@ -37,7 +48,7 @@ class Operation:
     """One change.
 
     Attributes:
-        target: the id of a node or of an edge; empty for the process.
+        target: the id of a node or of an edge, or a scenario's name; empty for the process.
         field: an attribute of the node, edge or process, or an entry of the node's config.
         value: in JSON form; None where the field shall have its usual value, and where there is none to give.
     """
@@ -99,8 +110,8 @@ def apply_and_invert(
 def invert(process: Process, operation: Operation) -> tuple[Operation, ...]:
     """What takes an operation back; `process` is the one before it. Raises CannotBeApplied."""
     kind, target, field = operation.kind, operation.target, operation.field
-    if kind is Kind.ADD_NODE:
-        return (Operation(Kind.REMOVE_NODE, target),)
+    if kind in _OPPOSITE:
+        return (Operation(_OPPOSITE[kind], target),)
     if kind is Kind.REMOVE_NODE:
         return tuple(_brought_back(process, target))
     if kind is Kind.SET_NODE:
@@ -110,8 +121,6 @@ def invert(process: Process, operation: Operation) -> tuple[Operation, ...]:
         if field in config:
             return (Operation(Kind.SET_CONFIG, target, field, config[field]),)
         return (Operation(Kind.UNSET_CONFIG, target, field),)
-    if kind is Kind.CONNECT:
-        return (Operation(Kind.DISCONNECT, target),)
     if kind is Kind.DISCONNECT:
         return (Operation(Kind.CONNECT, target, value=edge_content(_edge(process, target))),)
     if kind is Kind.SET_EDGE:
@@ -120,6 +129,9 @@ def invert(process: Process, operation: Operation) -> tuple[Operation, ...]:
     if kind is Kind.MOVE:
         place = process.layout.get(target)
         return (Operation(kind, target, value=None if place is None else list(place)),)
+    if kind is Kind.SET_SCENARIO:
+        before = next((scenario_content(each) for each in process.scenarios if each.name == target), None)
+        return (Operation(kind, target, value=before),)
     return (Operation(kind, "", field, to_content(process).get(field)),)
 
 
@@ -131,6 +143,11 @@ def add_node(node: Node) -> Operation:
 def connect(edge: Edge) -> Operation:
     """The operation that draws this edge."""
     return Operation(Kind.CONNECT, edge.id, value=edge_content(edge))
+
+
+def set_scenario(scenario: Scenario) -> Operation:
+    """The operation that writes this scenario."""
+    return Operation(Kind.SET_SCENARIO, scenario.name, value=scenario_content(scenario))
 
 
 _SENTENCES: Final = {
@@ -150,6 +167,9 @@ _SENTENCES: Final = {
     ),
     Kind.MOVE: both("Node {target} is moved", "Se mueve el nodo {target}"),
     Kind.SET_PROCESS: both("Process: {field} is set to {value}", "Proceso: {field} pasa a {value}"),
+    Kind.SET_SCENARIO: both(
+        "Scenario “{target}” is written or removed", "Se escribe o quita el escenario «{target}»"
+    ),
 }
 _USUAL: Final = both("its usual value", "su valor habitual")
 
@@ -255,6 +275,18 @@ def _set_process(process: Process, operation: Operation) -> Process:
     return read_process(_with_entry(to_content(process), operation))
 
 
+def _set_scenario(process: Process, operation: Operation) -> Process:
+    kept = [each for each in process.scenarios if each.name != operation.target]
+    if operation.value is None:
+        if len(kept) == len(process.scenarios):
+            raise CannotBeApplied(f"There is no scenario {operation.target!r}.", operation.target)
+        return replace(process, scenarios=tuple(kept))
+    scenario = read_scenario(operation.value)
+    if scenario.name != operation.target:
+        raise CannotBeApplied("A scenario is set under its own name.", operation.target)
+    return replace(process, scenarios=(*kept, scenario))
+
+
 def _with_entry(content: Mapping[str, Any], operation: Operation) -> dict[str, Any]:
     changed = {name: value for name, value in content.items() if name != operation.field}
     return changed if operation.value is None else {**changed, operation.field: operation.value}
@@ -280,4 +312,5 @@ _APPLY: Final = {
     Kind.SET_EDGE: _set_edge,
     Kind.MOVE: _moved,
     Kind.SET_PROCESS: _set_process,
+    Kind.SET_SCENARIO: _set_scenario,
 }

@@ -12,6 +12,8 @@ from rules.process_state import State, Step, Turn
 
 #: node id -> how it ends, round after round; the last one counts for all rounds after. None: it never ends.
 Answers = Mapping[str, Sequence[Outcome | None]]
+#: Says the same of a node in one of its rounds, when it starts.
+Answering = Callable[[Turn], Outcome | None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,11 @@ def go_on(
 
 
 def walk(
-    plan: Plan, state: State, step: Step, answers: Answers, choose: Callable[[int], int] = lambda ended: 0
+    plan: Plan,
+    state: State,
+    step: Step,
+    answers: Answers | Answering,
+    choose: Callable[[int], int] = lambda ended: 0,
 ) -> Iterator[tuple[Turn | None, Step]]:
     """Each event with the turn that ended, none for the first; between two of them `state` is as the first left it."""
     ended: list[tuple[Turn, Outcome]] = []
@@ -62,7 +68,7 @@ def walk(
     while True:
         for turn in step.ready:
             begin(plan, state, turn)
-            outcome = answer(answers, turn)
+            outcome = answers(turn) if callable(answers) else answer(answers, turn)
             if outcome is not None:
                 ended.append((turn, outcome))
         if not ended:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rules.process import Outcome
 from rules.process_plan import Plan
-from rules.process_play import Answers, walk
+from rules.process_play import Answering, Answers, answer, walk
 from rules.process_schedule import is_over, start
 from rules.process_state import EdgeStatus, NodeStatus, Result, Step, Turn
 from rules.process_why import WhyNot, why_not
@@ -38,12 +38,22 @@ class Frame:
     is_over: bool
 
 
-def try_out(plan: Plan, answers: Answers) -> tuple[Frame, ...]:
-    """Every event of a run with these answers, the beginning first."""
+def try_out(
+    plan: Plan, answers: Answers | Answering, ended: Callable[[Turn], None] = lambda turn: None
+) -> tuple[Frame, ...]:
+    """Every event of a run with these answers, the beginning first; `ended` is told of each before the next one starts."""
     state, first = start(plan)
+    said: dict[Turn, Outcome | None] = {}
+
+    def ask(turn: Turn) -> Outcome | None:
+        said[turn] = answers(turn) if callable(answers) else answer(answers, turn)
+        return said[turn]
+
     frames: list[Frame] = []
     why: dict[str, WhyNot] = {}
-    for turn, step in walk(plan, state, first, answers):
+    for turn, step in walk(plan, state, first, ask):
+        if turn is not None:
+            ended(turn)
         nodes = {node.id: state.nodes[number] for number, node in enumerate(plan.nodes)}
         why = {each: because for each, because in why.items() if nodes[each] is NodeStatus.SKIPPED}
         for node_id in step.skipped:
@@ -52,7 +62,7 @@ def try_out(plan: Plan, answers: Answers) -> tuple[Frame, ...]:
                 why[node_id] = because
         frames.append(
             Frame(
-                ended=None if turn is None else (turn, _outcome(answers, turn)),
+                ended=None if turn is None else (turn, said[turn] or Outcome.COMPLETED),
                 step=step,
                 nodes=nodes,
                 edges=dict(zip(plan.edge_ids, state.edges, strict=True)),
@@ -65,8 +75,3 @@ def try_out(plan: Plan, answers: Answers) -> tuple[Frame, ...]:
         if len(frames) == MOST_FRAMES:
             break
     return tuple(frames)
-
-
-def _outcome(answers: Answers, turn: Turn) -> Outcome:
-    given = answers.get(turn.node) or (Outcome.COMPLETED,)
-    return given[min(turn.iteration, len(given)) - 1] or Outcome.COMPLETED

@@ -18,6 +18,7 @@ from rules.process import Process
 from rules.process_check import Problem, Severity, Surroundings, check_process, require_no_errors
 from rules.process_content import content_hash, read_process, to_content
 from rules.process_input import check_plain
+from rules.process_scenario import require_scenarios
 from storage import audit, rollout_list
 from storage.audit import Actor
 from storage.database import Base, new_id, now
@@ -118,6 +119,11 @@ class ProcessVersionRow(Base):
     def process(self) -> Process:
         """What it says."""
         return read_process(self.content)
+
+    @property
+    def for_runs(self) -> dict[str, Any]:
+        """The content as a run loads it: without the canvas and the scenarios, for which its history has no use."""
+        return {name: value for name, value in self.content.items() if name not in ("layout", "scenarios")}
 
 
 def all_processes(session: Session) -> Sequence[ProcessRow]:
@@ -297,6 +303,7 @@ def deploy(session: Session, key: str, number: int, by: UUID, reason: str) -> Pr
     Raises:
         NotFound, NotDeployable, SecondPersonNeeded.
         ProcessHasErrors: what it names outside of itself has changed since it was checked.
+        ScenariosFail: scenarios go another way, or leave edges out; not asked of what was deployed before, as a way back.
     """
     process_row = by_key(session, key, lock=True)
     row = version(session, key, number, lock=True)
@@ -305,6 +312,8 @@ def deploy(session: Session, key: str, number: int, by: UUID, reason: str) -> Pr
     if by in row.editor_ids:
         raise SecondPersonNeeded("You wrote this version, so somebody else has to deploy it.")
     require_no_errors(row.process, surroundings(session))
+    if row.deployed_at is None:
+        require_scenarios(row.process)
     before = process_row.deployed_version
     if before is not None:
         old = version(session, key, before, lock=True)

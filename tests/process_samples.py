@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from rules.process_content import read_process, to_content
+from rules.process_cover_make import cover
 from storage import process
 from storage.process import ProcessVersionRow
 from tests.app.people import Company
@@ -55,8 +58,15 @@ def travel(**changes: Any) -> Content:
     )
 
 
+def covered(definition: Mapping[str, Any]) -> Content:
+    """The definition with a scenario for every edge, without which nothing is deployed."""
+    drawn = read_process(definition)
+    return to_content(replace(drawn, scenarios=cover(drawn)))
+
+
 def deployed(session: Session, company: Company, definition: Mapping[str, Any]) -> ProcessVersionRow:
     """The definition, drafted by Elena and deployed by Carla; a second one of the same key is its next version."""
+    definition = covered(definition)
     key, author, second = definition["key"], company.elena.id, company.carla.id
     if any(row.key == key for row in process.all_processes(session)):
         row = process.save_draft(session, key, definition, author, 0)

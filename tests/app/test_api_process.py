@@ -29,7 +29,7 @@ from storage.outbox import OutboxRow
 from storage.person import PersonRow
 from storage.process_run import ProcessRunRow
 from tests.app.people import Company
-from tests.process_samples import content, deployed, travel
+from tests.process_samples import content, covered, deployed, travel
 
 Call = Callable[..., Any]
 Sessions = sessionmaker[Session]
@@ -80,7 +80,8 @@ def test_a_process_is_drafted_checked_and_deployed_by_a_second_person(call: Call
     elena, carla = company.elena, company.carla
     made = call(elena, "POST", "/processes", {"definition": travel(), "why": "we travel"})
     assert (made.status_code, made.json["state"], made.json["revision"]) == (201, "draft", 1)
-    saved = call(elena, "PUT", "/processes/travel/draft", {"definition": travel(policy="all"), "revision": 1})
+    definition = covered(travel(policy="all"))
+    saved = call(elena, "PUT", "/processes/travel/draft", {"definition": definition, "revision": 1})
     assert saved.json["revision"] == 2
     late = call(carla, "PUT", "/processes/travel/draft", {"definition": travel(), "revision": 1})
     assert (late.status_code, late.json["code"], late.json["field"]) == (409, "draft-changed", "revision")
@@ -236,3 +237,20 @@ def test_a_draft_goes_out_and_comes_back_in_yaml(app: Flask, company: Company, s
     ):
         answer = client.put(path, data=body, headers={**headers, "Content-Type": "application/yaml"})
         assert (answer.status_code, said in answer.text) == (status, True), answer.text
+
+
+def test_what_no_scenario_takes_is_not_deployed_and_each_edge_is_named(call: Call, company: Company) -> None:
+    definition = {
+        **covered(travel()),
+        "scenarios": [{"name": "wrong", "given": {"amount": "1.00"}, "path": ["yes"]}],
+    }
+    call(company.elena, "POST", "/processes", {"definition": definition, "why": "we travel"})
+    call(company.elena, "POST", "/processes/travel/check", {"revision": 1})
+    refused = call(company.carla, "POST", "/processes/travel/deploy", {"version": 1, "why": "now"})
+    assert (refused.status_code, refused.json["code"]) == (409, "scenarios-fail")
+    assert refused.json["problems"] == {
+        "scenarios.wrong": "At first comes Manager; expected was yes.",
+        "edges.-start>ask": "No scenario takes the edge the start → Manager.",
+        "edges.ask-true_branch>yes": "No scenario takes the edge Manager (yes) → yes.",
+        "edges.ask-false_branch>no": "No scenario takes the edge Manager (no) → no.",
+    }

@@ -17,7 +17,7 @@ from storage import process as processes
 from storage.person import PersonRow
 from tests.app.browser import Browser, form_token
 from tests.app.people import Company
-from tests.process_samples import deployed, travel
+from tests.process_samples import covered, deployed, travel
 
 OpenBrowser = Callable[[PersonRow], Browser]
 Sessions = sessionmaker[Session]
@@ -38,7 +38,7 @@ def carla(browser_of: OpenBrowser, company: Company) -> Browser:
 @pytest.fixture
 def trip(elena: Browser) -> Browser:
     """Elena with a draft of the trip of tests/process_samples.py."""
-    answer = elena.send("/processes/new", {"key": "travel", "content": json.dumps(travel())})
+    answer = elena.send("/processes/new", {"key": "travel", "content": json.dumps(covered(travel()))})
     assert (answer.status_code, answer.location) == (303, "/processes/travel/outline")
     return elena
 

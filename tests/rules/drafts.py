@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from rules.process import (
     Edge,
     EdgeType,
+    Ending,
     Input,
     Join,
     Node,
     OnBranchFailure,
     OnError,
     OnTimeout,
+    Outcome,
     Process,
     Retry,
+    Scenario,
     ValueKind,
 )
 
@@ -48,6 +51,18 @@ def random_draft(chance: random.Random) -> Process:
         on_branch_failure=chance.choice(list(OnBranchFailure)),
         detached_timeout_seconds=chance.choice((86_400, 0, 60)),
         layout=places,
+        scenarios=tuple(_scenario(chance, name) for name in ("Under 500", "no") if chance.random() < 0.5),
+    )
+
+
+def _scenario(chance: random.Random, name: str) -> Scenario:
+    return Scenario(
+        name,
+        given=chance.choice(({}, {"amount": "500.00", "list": [1, 2.5, None, True]})),
+        outcomes=chance.choice(({}, {"ask": (Outcome.SATISFIED, None), "b": (Outcome.FAILED,)})),
+        outputs=chance.choice(({}, {"ask": {"note": "no", "deep": {"er": [{}]}}})),
+        path=chance.choice(((), ("ask", "ask", "end"))),
+        ending=chance.choice(list(Ending)),
     )
 
 

@@ -69,7 +69,7 @@ def test_every_operation_can_be_taken_back(seed: int) -> None:
     assert all(describe(each, language).endswith(".") for each in (operation, *back) for language in Language)
 
 
-UNMARKED = (Kind.MOVE, Kind.SET_PROCESS)
+UNMARKED = (Kind.MOVE, Kind.SET_PROCESS, Kind.SET_SCENARIO)
 
 
 @given(DRAFTS, DRAFTS)

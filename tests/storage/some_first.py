@@ -22,6 +22,7 @@ from storage.request import RequestRow
 from storage.rollout import RolloutRow
 from tests.app.people import Company
 from tests.app.wishes import RULES, STAPLER
+from tests.process_samples import covered
 
 #: Only staplers of up to 10 EUR, so that every request of these tests is left to a person by it.
 TIGHT: Final[Mapping[str, Any]] = RULES.to_content() | {"max_amount": "10.00"}
@@ -69,7 +70,7 @@ def begin_flag(
 
 def checked(session: Session, company: Company, definition: Mapping[str, Any]) -> ProcessVersionRow:
     """The next version of a process, drawn by Elena and checked, which nothing follows yet."""
-    row = process.save_draft(session, definition["key"], definition, company.elena.id, 0)
+    row = process.save_draft(session, definition["key"], covered(definition), company.elena.id, 0)
     row, problems = process.check(session, row.process_key, row.revision)
     assert row.state == process.CHECKED, problems
     return row
