@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import Flask, current_app, g, request
 from flask import session as flask_session
@@ -18,13 +19,16 @@ from app.account import Account
 from app.session import PostgresSessions, ServerSession
 from app.token import TokenNeeded, bearer_account, is_api
 from rules.errors import BusinessError, Invalid, NotAllowed, NotFound
-from rules.person import Act, Person, may, may_read_request
+from rules.person import Act, Person, may, may_read_request, may_read_run
 from rules.request import is_number
 from storage import audit
 from storage import decision as decisions
 from storage import person as people
+from storage import process_run as runs
+from storage import process_task as tasks
 from storage import request as requests
 from storage.audit import Actor
+from storage.process_run import ProcessRunRow
 from storage.request import RequestRow
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -207,6 +211,25 @@ def get_own_request(number: str) -> RequestRow:
     if row.requester_id != current_person().id:
         raise NotAllowed("Only the person who asked for it can do this.")
     return row
+
+
+def get_readable_run(run_id: UUID) -> ProcessRunRow:
+    """The run of a process with this id, if whoever is logged in may read it.
+
+    Raises:
+        NotFound: see `get_readable_request`.
+    """
+    reader, session = current_person(), database.session()
+    row = runs.by_id(session, run_id)
+    seats = tasks.of_run(session, run_id)
+    asked = {each.person_id for each in seats if each.person_id}
+    if any(each.role in {role.value for role in reader.roles} for each in seats):
+        asked.add(reader.id)
+    if may_read_run(reader, row.started_by, asked):
+        return row
+    audit.record(session, Actor.person(reader.id), "process_run.read_refused", run=str(run_id))
+    database.commit()
+    raise NotFound("There is no such run.")
 
 
 def safe_next(target: str | None) -> str | None:

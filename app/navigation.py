@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from app import database
 from app.access import current_person, may_here
 from rules.person import Act, Person, Role, may
-from storage import flag_proposal, inbox, recheck, request_search
+from storage import flag_proposal, inbox, process_inbox, process_incident, recheck, request_search
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Item:
         act: who sees it.
         count: how many things wait there for a person (one cheap query), or None.
         parts: pages that share this entry; they stand as tabs on each of them.
+        unless: who has this act finds the same elsewhere, and does not see it.
     """
 
     endpoint: str
@@ -34,10 +35,19 @@ class Item:
     act: Act
     count: Callable[[Person], int] | None = None
     parts: tuple[Item, ...] = ()
+    unless: Act | None = None
 
 
 def _waiting(person: Person) -> int:
-    return inbox.count_mine(database.session(), person.id)
+    return inbox.count_mine(database.session(), person.id) + _tasks(person)
+
+
+def _tasks(person: Person) -> int:
+    return process_inbox.count_mine(database.session(), person)
+
+
+def _incidents(person: Person) -> int:
+    return process_incident.count(database.session()) if may(person.roles, Act.OPERATE_RUN) else 0
 
 
 def _unsettled(_person: Person) -> int:
@@ -56,6 +66,7 @@ def _to_confirm(person: Person) -> int:
 
 MENU: Final[list[Item]] = [
     Item("manager.inbox", _l("To decide"), "inbox", Act.DECIDE_REQUEST, _waiting),
+    Item("run.tasks", _l("Asked of me"), "inbox", Act.ANSWER_TASK, _tasks, unless=Act.DECIDE_REQUEST),
     Item("employee.requests", _l("My requests"), "list", Act.SUBMIT_REQUEST),
     Item("finance.requests", _l("All requests"), "receipt", Act.LIST_ALL_REQUESTS),
     Item("finance.orders", _l("To settle"), "truck", Act.SETTLE_ORDER, _unsettled),
@@ -76,6 +87,7 @@ MENU: Final[list[Item]] = [
         ),
     ),
     Item("designer.processes", _l("Processes"), "versions", Act.READ_PROCESS),
+    Item("run.runs", _l("Runs"), "arrows-split", Act.READ_RUN, _incidents),
     Item("auditor.trail", _l("Audit"), "history", Act.READ_AUDIT),
     Item("admin.people", _l("People"), "users", Act.MANAGE_PEOPLE),
 ]
@@ -93,7 +105,13 @@ HOME: Final[list[tuple[Role, str]]] = [
 
 def menu() -> list[Item]:
     """The entries for whoever is logged in."""
-    return [item for item in MENU if is_there(item.endpoint) and may_here(item.act)]
+    return [
+        item
+        for item in MENU
+        if is_there(item.endpoint)
+        and may_here(item.act)
+        and not (item.unless is not None and may_here(item.unless))
+    ]
 
 
 def tabs() -> list[Item]:

@@ -44,10 +44,11 @@ class Act(StrEnum):
     READ_PROCESS = "read_process"
     DRAW_PROCESS = "draw_process"
     DEPLOY_PROCESS = "deploy_process"  # `storage.process.deploy` narrows it to who did not draw it
+    CHOOSE_PROCESS = "choose_process"  # for the purchases of a department; a second person has to agree
     START_PROCESS = "start_process"
     READ_RUN = "read_run"  # own, asked, or all: `may_read_run` narrows it
     SIGNAL_RUN = "signal_run"
-    OPERATE_RUN = "operate_run"  # incidents, and calling a run off
+    OPERATE_RUN = "operate_run"  # incidents, calling a run off, moving it to another version
     ANSWER_TASK = "answer_task"  # `rules.process_people.check_may_answer` narrows it
     MANAGE_PEOPLE = "manage_people"
 
@@ -76,6 +77,7 @@ OPENED_TO: Final[Mapping[Act, frozenset[Role]]] = {
     Act.READ_PROCESS: frozenset({_P, _F, _A}),
     Act.DRAW_PROCESS: frozenset({_P, _F}),
     Act.DEPLOY_PROCESS: frozenset({_P, _F}),
+    Act.CHOOSE_PROCESS: frozenset({_F}),
     Act.START_PROCESS: frozenset({_E}),
     Act.READ_RUN: frozenset({_E, _M, _F, _P, _A}),
     Act.SIGNAL_RUN: frozenset({_F, _P}),
@@ -130,6 +132,11 @@ def may_read_run(reader: Person, started_by: UUID | None, asked_ids: Collection[
     """Whether `reader` may open a run of a process: who started it, who is asked, and who watches over all."""
     if reader.id == started_by or reader.id in asked_ids:
         return True
+    return may_read_all_runs(reader)
+
+
+def may_read_all_runs(reader: Person) -> bool:
+    """Whether `reader` watches over all runs of processes."""
     return bool(reader.roles & {Role.FINANCE, Role.PLATFORM, Role.AUDITOR})
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from rules.process import Outcome
 from rules.process_plan import Plan
@@ -42,6 +44,21 @@ class WhyNot:
     live: int
     wanted: int
     dead: tuple[DeadEdge, ...]
+
+
+def read_why(content: Mapping[str, Any]) -> WhyNot:
+    """What `dataclasses.asdict` made of one, as it comes back from JSON."""
+    dead = tuple(
+        DeadEdge(
+            each["edge"],
+            each["source"],
+            Reason(each["reason"]),
+            Outcome(each["outcome"]) if each["outcome"] else None,
+            tuple(each["roots"]),
+        )
+        for each in content["dead"]
+    )
+    return WhyNot(content["node"], content["live"], content["wanted"], dead)
 
 
 def why_not(plan: Plan, state: State, node_id: str) -> WhyNot | None:

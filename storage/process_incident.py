@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.orm import Session
 
 from rules.errors import NotFound
@@ -19,7 +19,22 @@ from rules.process_state import NodeStatus
 from storage import audit, outbox, process_run, process_value
 from storage.audit import Actor
 from storage.database import new_id
+from storage.process import ProcessRow, ProcessVersionRow
+from storage.process_run import ProcessRunRow
 from storage.process_step import ProcessStepRow
+
+#: A longer list is not looked through; the oldest ones come first.
+MOST_LISTED: Final = 200
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A node that waits for an operator, with what a list shows of it."""
+
+    step: ProcessStepRow
+    run: ProcessRunRow
+    process: str
+    node: str
 
 
 def operate(
@@ -76,6 +91,36 @@ def operate(
         iteration=operation.iteration, act=act, outcome=outcome, reason=reason,
     )  # fmt: skip
     return row
+
+
+def waiting(session: Session, limit: int = MOST_LISTED) -> Sequence[Incident]:
+    """Everything that waits for an operator, the oldest first."""
+    rows = session.execute(
+        select(ProcessStepRow, ProcessRunRow, ProcessVersionRow.content, ProcessRow.title)
+        .join(ProcessRunRow, ProcessRunRow.id == ProcessStepRow.run_id)
+        .join(ProcessRow, ProcessRow.key == ProcessRunRow.process_key)
+        .join(
+            ProcessVersionRow,
+            and_(
+                ProcessVersionRow.process_key == ProcessRunRow.process_key,
+                ProcessVersionRow.version == ProcessRunRow.version,
+            ),
+        )
+        .where(ProcessStepRow.status == NodeStatus.INCIDENT.value)
+        .order_by(ProcessStepRow.began_at)
+        .limit(limit)
+    )
+    return [Incident(step, run, title, _name(content, step.node)) for step, run, content, title in rows]
+
+
+def count(session: Session) -> int:
+    """How many there are."""
+    query = select(func.count()).where(ProcessStepRow.status == NodeStatus.INCIDENT.value)
+    return session.scalar(query) or 0
+
+
+def _name(content: Mapping[str, Any], node: str) -> str:
+    return next((str(each.get("name") or node) for each in content["nodes"] if each["id"] == node), node)
 
 
 def _incident(session: Session, run_id: UUID, node: str) -> int:

@@ -27,6 +27,12 @@ class DraftSchema(Schema):
     why = Why(load_default="")
 
 
+class ScenarioSchema(Schema):
+    """A run that is to be kept as a scenario; without a name it is called by the run."""
+
+    name = fields.String(load_default="", validate=validate.Length(max=120))
+
+
 class CheckSchema(Schema):
     """A draft that is to be checked as it was seen."""
 
@@ -64,6 +70,13 @@ class IncidentSchema(Schema):
     outcome = fields.String(load_default="")
     output = fields.Dict(keys=fields.String(), load_default=dict)
     iteration = fields.Integer(strict=True, load_default=0, validate=validate.Range(0, 10_000))
+    why = Why(required=True)
+
+
+class MoveSchema(Schema):
+    """Runs that are to follow another version: those that are named, or every one that can."""
+
+    runs = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=1000))
     why = Why(required=True)
 
 

@@ -9,8 +9,9 @@ from uuid import UUID
 from flask import request
 
 from app import database
-from app.access import current_person, opens
+from app.access import current_person, get_readable_run, opens
 from app.api import process_shown as shown
+from app.api import process_versions as _versions  # noqa: F401  (its routes hang on the processes)
 from app.api.process_schemas import (
     AnswerSchema,
     CallbackSchema,
@@ -19,8 +20,9 @@ from app.api.process_schemas import (
     SignalSchema,
 )
 from app.api.setup import PREFIX, Subject
-from rules.errors import Invalid, NotFound
-from rules.person import Act, may_read_run
+from app.api.trigger_shown import cause
+from rules.errors import Invalid
+from rules.person import Act
 from storage import (
     process_assignment,
     process_callback,
@@ -30,7 +32,6 @@ from storage import (
     process_step,
     process_task,
 )
-from storage.process_run import ProcessRunRow
 
 api = Subject("api_runs", __name__, url_prefix=f"{PREFIX}/runs", description="Runs of processes")
 tasks = Subject("api_tasks", __name__, url_prefix=f"{PREFIX}/tasks", description="Who is asked")
@@ -39,19 +40,6 @@ callbacks = Subject(
 )
 
 MOST_RUNS = 200
-
-
-def _readable(run_id: UUID) -> ProcessRunRow:
-    """The run, if whoever asks may read it; raises NotFound else, as for one that is not there."""
-    session, reader = database.session(), current_person()
-    row = process_run.by_id(session, run_id)
-    seats = process_task.of_run(session, run_id)
-    asked = {each.person_id for each in seats if each.person_id}
-    if any(each.role in {role.value for role in reader.roles} for each in seats):
-        asked.add(reader.id)
-    if not may_read_run(reader, row.started_by, asked):
-        raise NotFound("There is no such run.")
-    return row
 
 
 @api.at("", "GET")
@@ -74,7 +62,7 @@ def many() -> dict[str, Any]:
 @opens(Act.READ_RUN)
 def one(run_id: UUID) -> dict[str, Any]:
     """One run: its path edge by edge, what became of each node, whom it asks, why not, and why this version."""
-    session, row = database.session(), _readable(run_id)
+    session, row = database.session(), get_readable_run(run_id)
     plan = process_run.plan_of(session, row)
     return {
         **shown.run(row),
@@ -82,6 +70,7 @@ def one(run_id: UUID) -> dict[str, Any]:
         "steps": shown.steps(process_step.of_run(session, run_id)),
         "tasks": [shown.task(each) for each in process_task.of_run(session, run_id)],
         "given_first": shown.drawn(process_assignment.of_run(session, run_id)),
+        "cause": cause(session, run_id),
     }
 
 
