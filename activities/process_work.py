@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from rules.notification import Channel, Facts, Kind, word
-from rules.person import Person, Role
+from rules.person import Act, Person, Role, may
 from rules.process import Outcome
 from rules.process_input import REQUESTER
 from rules.process_messages import NodeResult
@@ -157,19 +157,19 @@ class TaskTeller:
         channels: Iterable[str] = (Channel.PAGE, Channel.MAIL),
     ) -> None:
         """Tell `recipients`, once however often it is called with the same `step`."""
-        wanted = [Channel(each) for each in channels]
+        wanted, people = [Channel(each) for each in channels], list(recipients)
         facts = Facts(
             number=process.by_key(work.session, work.run.process_key).title,
             title=work.title if title is None else title,
             amount="",
             requester="",
-            link=f"{self.public_url}{_page(work)}",
+            link=f"{self.public_url}{_page(work, people)}",
             detail=detail,
         )
         notification.tell(
             work.session,
             work.run.request_id,
-            recipients,
+            people,
             kind,
             word(kind, facts),
             step=f"{work.name}:{step}",
@@ -178,8 +178,10 @@ class TaskTeller:
         )
 
 
-def _page(work: Work) -> str:
-    """Where people read on: the request that a run decides about, else the run."""
-    if work.run.request_id is None:
+def _page(work: Work, people: Iterable[UUID]) -> str:
+    """Where they answer and read on: the request that a run decides about; the run, where not all may do that there."""
+    found = [work.by_id(each) for each in people]
+    may_decide = all(each is not None and may(each.roles, Act.DECIDE_REQUEST) for each in found)
+    if work.run.request_id is None or not may_decide:
         return f"/runs/{work.run.id}"
     return f"/requests/{request.by_id(work.session, work.run.request_id).number}"

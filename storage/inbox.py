@@ -136,10 +136,27 @@ def decided(session: Session, person_id: UUID, page: int, per_page: int) -> tupl
     return _read(session, query), found
 
 
-def latest(session: Session, request_id: UUID) -> Question | None:
-    """The newest question about a request, open or answered; None where nobody was ever asked."""
-    query = _questions().where(RequestRow.id == request_id).order_by(DecisionRow.round.desc()).limit(1)
-    return next(iter(_read(session, query)), None)
+def latest(session: Session, request_id: UUID, asked: UUID | None = None) -> Question | None:
+    """The newest question about a request, open or answered; None where nobody was ever asked.
+
+    Args:
+        asked: whoever is to answer; a question that waits for them goes before newer ones.
+    """
+    query = _questions().where(RequestRow.id == request_id)
+    if asked is not None:
+        query = query.order_by(_waits_for(asked).desc())
+    return next(iter(_read(session, query.order_by(DecisionRow.round.desc()).limit(1))), None)
+
+
+def one(session: Session, decision_id: UUID) -> Question | None:
+    """One question."""
+    return next(iter(_read(session, _questions().where(DecisionRow.id == decision_id))), None)
+
+
+def waits_for(session: Session, decision_id: UUID, person_id: UUID) -> bool:
+    """Whether a question waits for this person now."""
+    found = select(DecisionRow.id).where(DecisionRow.id == decision_id, _waits_for(person_id))
+    return session.scalar(found) is not None
 
 
 def latest_of(session: Session, numbers: Sequence[str]) -> Sequence[Question]:

@@ -36,7 +36,7 @@ DECIDED: Final = """
     SELECT id, outcome, decided_at FROM decision
     WHERE request_id = r.id ORDER BY round DESC LIMIT 1
   ) question ON true
-  WHERE CASE WHEN question.id IS NULL THEN review.auto_approved
+  WHERE CASE WHEN question.id IS NULL THEN review.auto_approved AND r.auto_approved
              ELSE question.outcome IN ('approved', 'rejected', 'expired') END
 )
 SELECT GROUPING(department_id, week, month) AS level, department_id, week, month,

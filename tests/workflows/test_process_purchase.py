@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from flask import Flask, Response
 from temporalio.testing import TimeSkipper
 
+from local.vendor.catalogue import Article
 from rules.process_messages import ProcessResult, run_workflow_id
 from rules.request import Status
 from storage import department_process, inbox, process_purchase, process_run, process_step, process_task
+from storage import request as requests
 from storage.audit import Actor
 from storage.order import Standing
 from storage.person import PersonRow
 from storage.process_step import ProcessStepRow
 from storage.process_task import ProcessTaskRow
 from storage.request import RequestRow
+from tests.app.browser import Browser
+from tests.app.conftest import running
+from tests.app.wishes import form
 from tests.invariants import breaches, gather
 from tests.process_samples import content, deployed
 from tests.workflows.desk import PATIENCE_SECONDS, Desk
@@ -103,28 +110,75 @@ def step(desk: Desk, row: RequestRow, node: str) -> ProcessStepRow:
         return next(each for each in process_step.of_run(session, row.run_id) if each.node == node)
 
 
-def test_a_request_follows_the_process_of_its_department_and_is_ordered_once(desk: Desk, play: Play) -> None:
+def open_browser(app: Flask, desk: Desk, person: PersonRow) -> Browser:
+    """Somebody's browser, logged in."""
+    opened = Browser(app, Response, use_cookies=True)
+    opened.log_in(person, desk.sessions)
+    return opened
+
+
+def send_form(browser: Browser, desk: Desk, article: Article, quantity: int) -> RequestRow:
+    """Ask for an article through the form."""
+    amount = article.unit_price * quantity
+    answer = browser.send(
+        "/requests",
+        form(
+            product_link=f"https://{article.host}/dp/{article.asin}",
+            quantity=str(quantity), amount=str(amount), suggested=str(amount),
+        ),
+    )  # fmt: skip
+    assert answer.status_code == 303, answer.text
+    with desk.sessions.begin() as session:
+        found = requests.by_number(session, answer.location.rpartition("/")[2])
+    assert found is not None
+    return found
+
+
+def agree(browser: Browser, row: RequestRow, comment: str) -> str:
+    """Approve what a request's page asks; what is said then."""
+    page = browser.get(f"/requests/{row.number}").text
+    shown = dict(re.findall(r'name="(decision|amount|content)" value="([^"]*)"', page))
+    answer = browser.send(
+        f"/requests/{row.number}/decision", {**shown, "choice": "approve", "comment": comment}
+    )
+    assert answer.status_code == 303, answer.text
+    return browser.get(answer.location).text
+
+
+def test_a_request_follows_the_process_of_its_department_from_form_to_order(desk: Desk, play: Play) -> None:
     async def journey(desk: Desk) -> None:
         follow(desk, two_steps())
         people = desk.company
-        async with desk.worker():
-            row = desk.submit(quantity=2)
-            assert row.run_id is not None
-            await desk.carry()
-            await asked(desk, row, people.bruno)
-            assert desk.look(row).awaited_id == people.bruno.id
-            desk.answer(row, "approve", "We need it.")
-            await desk.carry()
-            await asked(desk, row, people.diego)
-            assert waiting_for(desk, people.bruno) == []
-            desk.answer(row, "approve", "The budget is there.", by=people.diego)
-            await desk.carry()
-            assert (await ended(desk, row)).outcome == "satisfied"
+        with running(desk.settings) as app:
+            ana, bruno, diego = (
+                open_browser(app, desk, each) for each in (people.ana, people.bruno, people.diego)
+            )
+            async with desk.worker():
+                row = await asyncio.to_thread(send_form, ana, desk, desk.article(), 2)
+                assert row.run_id is not None
+                await desk.carry()
+                await asked(desk, row, people.bruno)
+                page = await asyncio.to_thread(lambda: ana.get(f"/requests/{row.number}").text)
+                assert "Path: Two steps, version 1" in page
+                assert "Waiting for Bruno Blanco" in page
+                said = await asyncio.to_thread(agree, bruno, row, "We need it.")
+                assert "Your answer is recorded" in said
+                await desk.carry()
+                await asked(desk, row, people.diego)
+                assert waiting_for(desk, people.bruno) == []
+                await asyncio.to_thread(agree, diego, row, "The budget is there.")
+                await desk.carry()
+                assert (await ended(desk, row)).outcome == "satisfied"
+            page = await asyncio.to_thread(lambda: ana.get(f"/requests/{row.number}").text)
         now = desk.look(row)
         assert (now.status, now.auto_approved) == (Status.COMPLETED, False)
         [bought], [order] = desk.ledger(row), desk.orders(row)
         assert order.vendor_order_ids == [bought["order_id"]]
         assert step(desk, row, "order").output["order"] == bought["order_id"]
+        assert all(
+            words in page
+            for words in (bought["order_id"], "Approved by Bruno Blanco", "Approved by Diego Duran")
+        )
         assert [(each.outcome, each.decided_by) for each in desk.decisions(row)] == [
             ("approved", people.bruno.id),
             ("approved", people.diego.id),

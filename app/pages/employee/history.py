@@ -136,6 +136,21 @@ _WORDS: Final[Mapping[str, _Words]] = {
         )
         + _quoted(detail)
     ),
+    "decision.asked": _asked,
+    "decision.approved": lambda who, detail: _("%(who)s agreed.", who=who) + _quoted(detail),
+    "decision.rejected": lambda who, detail: _("%(who)s refused.", who=who) + _quoted(detail),
+    "decision.expired": lambda who, detail: _("Nobody answered in time."),
+    "decision.withdrawn": lambda who, detail: _("The question is not asked any more."),
+    "process.followed": lambda who, detail: _(
+        "It follows the process %(process)s of its department, version %(version)s.",
+        process=detail.get("process", ""),
+        version=detail.get("version", ""),
+    ),
+    "process.not_followed": lambda who, detail: (
+        _("The process of its department could not be followed, so it is handled like every other request.")
+        + " "
+        + _said(detail, "why")
+    ),
     "signal.stray": _ignored,
     "signal.late": _ignored,
     "route.late": lambda who, detail: _("It is handled like every other request after all."),

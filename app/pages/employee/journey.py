@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from flask_babel import gettext as _
 
+from app.pages.employee.path import path
 from app.pages.employee.record import Record
+from app.pages.employee.step import AHEAD, DONE, NOW, STOPPED, Step
 from rules.decision import Outcome, Why
 from rules.request import Status
 from storage.decision import DecisionRow
 from storage.order import OrderRow, Standing
 
-DONE, NOW, AHEAD, STOPPED = "done", "now", "ahead", "stopped"
 _NOT_DECIDED = frozenset({Status.SUBMITTED, Status.IN_REVIEW})
-
-
-@dataclass(frozen=True)
-class Step:
-    """One bead of the stepper.
-
-    Attributes:
-        text: a few words below the name.
-        at: when it was done, or since when it goes on.
-    """
-
-    name: str
-    state: str
-    text: str = ""
-    at: datetime | None = None
 
 
 def steps(record: Record) -> list[Step]:
     """The steps in their order. A step that cannot come any more is left out."""
     row = record.row
     done = [Step(_("Submitted"), DONE, at=row.submitted_at)]
-    done += [*_checks(record), *_questions(record)]
+    done += path(record) if record.run is not None else _checks(record)
+    done += _questions(record)
     return done + _end(record)
 
 
@@ -83,13 +67,15 @@ def _questions(record: Record) -> list[Step]:
     found: list[Step] = []
     orders = {order.round: order for order in record.orders}
     for decision in record.decisions:
+        if decision.node is not None:
+            continue  # it stands in the path of the process
         rise = _price_step(orders.get(decision.round - 1))
         found += [rise] if rise else []
         found += [_decision_step(record, decision)] if decision.outcome != Outcome.WITHDRAWN else []
     if record.price_is_open:
         rise = _price_step(record.order)
         found += [rise] if rise else []
-    if record.price_is_open or _is_left_to_person(record):
+    if record.price_is_open or (record.run is None and _is_left_to_person(record)):
         found.append(Step(_("Manager decides"), NOW))
     return found
 

@@ -8,12 +8,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from app import database
+from app.access import current_person
+from app.pages.run.shown import RunShown, look
 from rules.decision import Why
 from rules.money import Money
 from rules.person import approver_line
 from rules.request import Status
 from storage import decision as decisions
-from storage import department, policy, request_list
+from storage import department, policy, process, process_run, request_list
 from storage import order as orders
 from storage import person as people
 from storage import review as reviews
@@ -37,6 +39,8 @@ class Record:
         names: person id -> name, of everybody who is mentioned.
         next_asked: who would be asked as well if nobody answers; None where nobody is left or awaited.
         latest_entry: the mark by which a page sees that something happened since.
+        run: the run of the process that decides about it; None for the built-in approval.
+        process: what people call that process.
     """
 
     row: RequestRow
@@ -50,6 +54,8 @@ class Record:
     names: Mapping[UUID, str]
     next_asked: str | None
     latest_entry: int
+    run: RunShown | None = None
+    process: str = ""
 
     @property
     def status(self) -> Status:
@@ -61,6 +67,32 @@ class Record:
         """The question that waits for an answer, None where none does."""
         open_ones = [decision for decision in self.decisions if decision.outcome is None]
         return open_ones[-1] if open_ones and self.status is Status.AWAITING_DECISION else None
+
+    def open_for(self, reader_id: UUID) -> DecisionRow | None:
+        """The open question that asks this reader, else any; a process may ask several at once."""
+        if self.open_decision is None:
+            return None
+        open_ones = [each for each in self.decisions if each.outcome is None]
+        asked = [
+            each for each in open_ones if reader_id in each.asked_ids and not self._answered(each, reader_id)
+        ]
+        return (asked or open_ones)[-1]
+
+    def _answered(self, decision: DecisionRow, reader_id: UUID) -> bool:
+        nodes = self.run.nodes if self.run is not None and decision.node is not None else ()
+        return any(
+            seat.answered_by == reader_id
+            for shown in nodes
+            if shown.node.id == decision.node
+            for seat in shown.seats
+        )
+
+    @property
+    def working(self) -> str:
+        """The nodes of its process that run now or wait for an operator."""
+        nodes = self.run.nodes if self.run is not None else ()
+        names = [each.node.title for each in nodes if each.status in ("running", "awaited", "incident")]
+        return ", ".join(dict.fromkeys(names))
 
     @property
     def order(self) -> OrderRow | None:
@@ -124,7 +156,10 @@ def gather(row: RequestRow) -> Record:
     ids = {row.requester_id, row.awaited_id, *(entry.actor_id for entry in entries)}
     for decision in asked:
         ids |= {decision.decided_by, *decision.asked_ids}
+    run = _run(row)
     return Record(
+        run=run,
+        process=process.by_key(session, run.run.process_key).title if run is not None else "",
         row=row,
         requester=requester,
         department=department.names(session).get(row.department_id, row.department_id),
@@ -137,6 +172,15 @@ def gather(row: RequestRow) -> Record:
         next_asked=_next_asked(row, requester, asked),
         latest_entry=latest_entry,
     )
+
+
+def _run(row: RequestRow) -> RunShown | None:
+    """The run that decides about a request; one that a node made is decided by then."""
+    if row.run_id is None:
+        return None
+    session = database.session()
+    run = process_run.by_id(session, row.run_id)
+    return look(session, run, current_person()) if run.request_id == row.id else None
 
 
 def _next_asked(row: RequestRow, requester: PersonRow, asked: Sequence[DecisionRow]) -> str | None:

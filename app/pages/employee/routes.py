@@ -129,8 +129,9 @@ def _facts(record: Record, until: float | None = None) -> dict[str, Any]:
     """What the page and its changing parts are made of."""
     row, me = record.row, current_person()
     now = time.time()
-    decision = record.open_decision
+    decision = record.open_for(me.id)
     has_panel = decision is not None and me.id in decision.asked_ids and me.id != row.requester_id
+    has_panel = has_panel and may_here(Act.DECIDE_REQUEST)
     pace = pace_of(row, until, now)
     is_mine = row.requester_id == me.id
     return {
@@ -141,6 +142,7 @@ def _facts(record: Record, until: float | None = None) -> dict[str, Any]:
         "has_panel": has_panel,
         "steps": steps(record),
         "sentences": [(entry, sentence(record, entry)) for entry in record.entries],
+        "run_url": _run_url(record),
         "why_no_review": why_no_review(record),
         "rule_set_url": rule_set_url(record.rule_set),
         "is_mine": is_mine,
@@ -153,6 +155,14 @@ def _facts(record: Record, until: float | None = None) -> dict[str, Any]:
             **pace.as_address(record.latest_entry, has_panel=has_panel),
         ),
     }
+
+
+def _run_url(record: Record) -> str | None:
+    """Where the run of the request's process is shown whole; None where there is none, or no such page for them."""
+    endpoint = "run.show_run"
+    if record.run is None or not is_there(endpoint) or not may_here(Act.READ_RUN):
+        return None
+    return url_for(endpoint, run_id=record.run.run.id)
 
 
 def rule_set_url(rule_set: RuleSetRow | None) -> str | None:

@@ -47,7 +47,7 @@ def decision_panel(row: RequestRow) -> Panel | None:
     session, person = database.session(), current_person()
     if row.requester_id == person.id or not may(person.roles, Act.DECIDE_REQUEST):
         return None
-    question = inbox.latest(session, row.id)
+    question = inbox.latest(session, row.id, person.id)
     if question is None:
         return None
     return Panel(
@@ -64,7 +64,11 @@ def decision_panel(row: RequestRow) -> Panel | None:
 
 def is_mine(question: Question, person_id: UUID) -> bool:
     """Whether the question is open and put to this person."""
-    return question.decision.outcome is None and person_id in question.decision.asked_ids
+    decision = question.decision
+    if decision.outcome is not None or person_id not in decision.asked_ids:
+        return False
+    # Where a process asks several people, whoever has answered is not asked any more.
+    return decision.node is None or inbox.waits_for(database.session(), decision.id, person_id)
 
 
 def both_prices(question: Question) -> tuple[Money, Money] | None:

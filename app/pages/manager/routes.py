@@ -104,6 +104,8 @@ def decide(number: str) -> ResponseReturnValue:
 
 def told(decision: DecisionRow, row: RequestRow) -> str:
     """One sentence that says what a decision did."""
+    if decision.node is not None:
+        return str(_("Your answer is recorded: %(title)s. Its process goes on.", title=row.title))
     if decision.outcome == Outcome.APPROVED:
         return str(_("Approved: %(title)s. It is being ordered.", title=row.title))
     return str(_("Rejected: %(title)s. The requester is told why.", title=row.title))
@@ -118,7 +120,8 @@ def _row(
     answered: DecisionRow | None = None,
 ) -> ResponseReturnValue:
     """The row of the list as it stands now."""
-    question = questions.latest(database.session(), row.id)
+    session = database.session()
+    question = questions.one(session, answered.id) if answered else questions.latest(session, row.id)
     waiting = questions.count_mine(database.session(), current_person().id)
     page = render_template(
         "manager/_answer.html",
