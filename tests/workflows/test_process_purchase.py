@@ -27,49 +27,11 @@ from tests.app.browser import Browser
 from tests.app.conftest import running
 from tests.app.wishes import form
 from tests.invariants import breaches, gather
-from tests.process_samples import content, deployed
+from tests.process_purchases import buying, two_steps
+from tests.process_samples import deployed
 from tests.workflows.desk import PATIENCE_SECONDS, Desk
 
 Play = Callable[[Callable[[Desk], Awaitable[Any]]], Any]
-KEY = "two-steps"
-
-
-def two_steps(**order: Any) -> dict[str, Any]:
-    """The manager, then finance, then the order; a refusal of either ends it."""
-    asks = {"deadline": "7 d", "question": "Shall we buy {{input.title}}?"}
-    return content(
-        KEY,
-        {
-            "manager": {
-                "type": "approval",
-                "name": "Manager",
-                "config": {"who": [{"manager_of": "{{input.requester}}"}], **asks},
-            },
-            "finance": {"type": "approval", "name": "Finance", "config": {"who": [{"role": "finance"}], **asks}},
-            "order": {
-                "type": "place_order",
-                "name": "Order",
-                "config": {
-                    "product": "{{input.url}}",
-                    "quantity": "{{input.quantity}}",
-                    "unit_price": "{{input.unit_price}}",
-                    "currency": "{{input.currency}}",
-                    **order,
-                },
-            },
-            "bought": {"type": "end", "config": {"result": "satisfied"}},
-            "refused": {"type": "end", "config": {"result": "not_satisfied"}},
-        },
-        ">manager, manager true>finance, manager false>refused, finance true>order, finance false>refused, order>bought",
-        name="Two steps",
-        inputs=[
-            {"name": name, "kind": kind}
-            for name, kind in (
-                ("requester", "text"), ("title", "text"), ("url", "text"), ("quantity", "number"),
-                ("unit_price", "amount"), ("currency", "text"),
-            )
-        ],
-    )  # fmt: skip
 
 
 def follow(desk: Desk, definition: dict[str, Any], department: str = "marketing") -> None:
@@ -253,34 +215,6 @@ def test_a_request_can_be_withdrawn_while_its_process_asks(desk: Desk, play: Pla
         assert desk.ledger(row) == []
 
     play(journey)
-
-
-def buying() -> dict[str, Any]:
-    """Finance agrees, and the product is ordered: a run about no request."""
-    return content(
-        "restock",
-        {
-            "ask": {
-                "type": "approval",
-                "name": "Finance",
-                "config": {"who": [{"role": "finance"}], "question": "Paper?", "deadline": "7 d"},
-            },
-            "order": {
-                "type": "place_order",
-                "name": "Paper",
-                "config": {
-                    "product": "{{input.url}}", "quantity": 1, "unit_price": "{{input.price}}", "currency": "EUR",
-                },
-            },
-            "bought": {"type": "end", "config": {"result": "satisfied"}},
-            "refused": {"type": "end", "config": {"result": "not_satisfied"}},
-        },
-        ">ask, ask true>order, ask false>refused, order>bought",
-        inputs=[
-            {"name": "requester", "kind": "text"}, {"name": "url", "kind": "text"},
-            {"name": "price", "kind": "amount"},
-        ],
-    )  # fmt: skip
 
 
 class Restock:
