@@ -108,6 +108,14 @@ def by_id(session: Session, timetable_id: UUID, *, lock: bool = False) -> Proces
     return row
 
 
+def there(session: Session, timetable_id: UUID, *, lock: bool = False) -> ProcessTimetableRow:
+    """One timetable that was not removed; raises NotFound."""
+    row = by_id(session, timetable_id, lock=lock)
+    if row.removed_at is not None:
+        raise NotFound("This timetable was removed.")
+    return row
+
+
 def create(session: Session, content: Mapping[str, Any], by: UUID, reason: str) -> ProcessTimetableRow:
     """A new timetable, on from the commit on; raises InvalidFields."""
     judged = judge_timetable(content, deployed_or_none(session, content["process"]), now(session))
@@ -175,9 +183,7 @@ def _columns(judged: Timetable) -> dict[str, Any]:
 
 
 def _held(session: Session, timetable_id: UUID, revision: int) -> ProcessTimetableRow:
-    row = by_id(session, timetable_id, lock=True)
-    if row.removed_at is not None:
-        raise NotFound("This timetable was removed.")
+    row = there(session, timetable_id, lock=True)
     if row.revision != revision:
         raise TimetableChanged(
             f"This timetable has revision {row.revision} by now. Please look at it first.", "revision"

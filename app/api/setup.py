@@ -84,7 +84,18 @@ class _Described(Api):  # type: ignore[misc]
 
 def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
     """Register every subject of the API. Changes need a token, so that no form token is asked for."""
-    from app.api import deployment, flags, gates, kpis, processes, rollouts, routing, runs
+    from app.api import (
+        deployment,
+        flags,
+        gates,
+        kpis,
+        processes,
+        rollouts,
+        routing,
+        runs,
+        timetables,
+        triggers,
+    )
 
     app.config.update(
         API_TITLE="Vistobueno",
@@ -94,6 +105,7 @@ def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
     )
     api = _Described(app)
     subjects = [each.api for each in (deployment, rollouts, gates, flags, routing, kpis, processes, runs)]
+    subjects += [triggers.api, timetables.api]
     for subject in (*subjects, runs.tasks, runs.callbacks):
         csrf.exempt(subject)
         api.register_blueprint(subject)

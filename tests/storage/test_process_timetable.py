@@ -143,14 +143,15 @@ def test_two_who_change_the_same_timetable_do_not_overwrite_each_other(
 def test_a_timetable_without_sense_is_refused_with_the_fields_named(
     session: Session, company: Company
 ) -> None:
-    for wrong, fields in [
+    cases: list[tuple[Content, list[str]]] = [
         ({"cron": "every day", "title": " ", "overlap": "maybe"}, ["cron", "overlap", "title"]),
         ({"zone": "Madrid"}, ["zone"]),
         ({"process": "no-such"}, ["process"]),
         ({"catch_up_seconds": 5}, ["catch_up_seconds"]),
         ({"input": {"day": "{{timetable.weekday}}", "colour": "red"}}, ["input.day"]),
         ({"input": {"colour": "red"}}, ["input.colour", "input.day"]),
-    ]:
+    ]
+    for wrong, fields in cases:
         with pytest.raises(InvalidFields) as refused:
             make(session, company, **wrong)
         assert sorted(refused.value.problems) == fields
