@@ -49,7 +49,7 @@ class Done:
     """What a node did in one of its rounds.
 
     Attributes:
-        given: its config with templates filled in; of an inline node its config as it is.
+        given: its config with templates filled in, or as it is where that failed; nothing where the run computes it.
         outcome: None where it never ends.
         error: why it failed.
     """
@@ -112,10 +112,10 @@ class Sandbox:
         if inline and not chosen:
             computed = compute(node, self._context)
             self._variables[turn] = computed.variables
-            return Done(node.config, computed.outcome, computed.output)
+            return Done({}, computed.outcome, computed.output)
         outcome = kind.outcomes[0] if kind else Outcome.COMPLETED
         wished = chosen[min(turn.iteration, len(chosen)) - 1] if chosen else outcome
-        given = node.config if inline else render(node.config, self._context)
+        given = {} if inline else render(node.config, self._context)
         if wished is None or wished is Outcome.FAILED:
             return Done(given, wished, error="" if wished is None else "it was chosen to fail")
         return Done(

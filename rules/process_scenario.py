@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules.errors import InvalidFields
 from rules.process import Ending, Outcome, Process, Scenario
@@ -133,8 +133,13 @@ def ending_of(went: Rehearsed) -> Ending:
 
 
 def as_it_goes(plan: Plan, name: str, chosen: Chosen) -> Scenario:
-    """The scenario of a run with what was chosen: it expects what happens today."""
-    went = rehearse(plan, chosen)
+    """The scenario of a run with what was chosen: it expects what happens today.
+
+    Raises:
+        InvalidFields: the input is not what the process takes.
+    """
+    given = judge_input(plan.process, chosen.given, _SOMEBODY)
+    went = rehearse(plan, replace(chosen, given=given))
     outcomes = {node: tuple(words) for node, words in chosen.outcomes.items()}
     path = tuple(turn.node for turn in went.order)
     return Scenario(name, chosen.given, outcomes, chosen.outputs, path, ending_of(went))

@@ -93,6 +93,7 @@ def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
         rollouts,
         routing,
         runs,
+        scenarios,
         timetables,
         triggers,
     )
@@ -105,7 +106,7 @@ def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
     )
     api = _Described(app)
     subjects = [each.api for each in (deployment, rollouts, gates, flags, routing, kpis, processes, runs)]
-    subjects += [triggers.api, timetables.api]
+    subjects += [triggers.api, timetables.api, scenarios.api]
     for subject in (*subjects, runs.tasks, runs.callbacks):
         csrf.exempt(subject)
         api.register_blueprint(subject)

@@ -239,7 +239,7 @@ def test_a_trial_follows_the_chosen_outcome_and_says_why_a_node_did_not_run(trip
     assert row_of(shown, "no") == "no completed #2"
     begun = trip.send("/processes/travel/try", {"first.ask": "not_satisfied", "step": "0"}).text
     assert row_of(begun, "no") == "no waiting"
-    assert row_of(begun, "ask") == "Manager ready #1"
+    assert row_of(begun, "ask").startswith("Manager ready #1")
     stays = trip.send("/processes/travel/try", {"first.ask": "never"}).text
     assert "The run waits" in texts(stays)
 

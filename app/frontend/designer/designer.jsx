@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Background, Controls, MiniMap, ReactFlow, applyNodeChanges, useReactFlow } from "@xyflow/react";
 import { HEIGHT, WIDTH, adding, arrange, connecting, copying, edgeId, op, pasting, picture, places, removing } from "./graph.js";
 import { useDraft } from "./draft.js";
+import { readCoverage } from "./server.js";
 import { Find, Inspector, Palette, Problems } from "./panels.jsx";
 import { Step, Way } from "./step.jsx";
 
@@ -19,6 +20,7 @@ const KEYS = [
   ["L", "lay everything out"],
   ["I", "go to the form of what is chosen"],
   ["Y", "show or hide the YAML"],
+  ["V", "show or hide which edges no scenario takes"],
 ];
 
 export function Designer({ given }) {
@@ -29,7 +31,9 @@ export function Designer({ given }) {
   const [found, setFound] = useState("");
   const [help, setHelp] = useState(false);
   const [text, setText] = useState(false);
-  const shown = useMemo(() => picture(process, problems, types, selected, found), [process, problems, types, selected, found]);
+  const [covering, setCovering] = useState(false);
+  const coverage = useCoverage(paths, revision, covering);
+  const shown = useMemo(() => picture(process, problems, types, selected, found, coverage), [process, problems, types, selected, found, coverage]);
   const [nodes, setNodes] = useState(shown.nodes);
   const copied = useRef(null);
   const search = useRef(null);
@@ -96,6 +100,7 @@ export function Designer({ given }) {
       i: () => intoInspector("input:not([type=hidden]), select, textarea"),
       l: layOut,
       y: () => setText((on) => !on),
+      v: () => setCovering((on) => !on),
       "?": () => setHelp((on) => !on),
       Delete: () => remove(selected),
       Backspace: () => remove(selected),
@@ -142,8 +147,10 @@ export function Designer({ given }) {
         <button type="button" className="btn btn-sm" disabled={!depth[1]} onClick={redo}>Redo</button>
         <button type="button" className="btn btn-sm" onClick={layOut}>Lay out</button>
         <button type="button" className="btn btn-sm" aria-pressed={text} onClick={() => setText(!text)}>YAML</button>
+        <button type="button" className="btn btn-sm" aria-pressed={covering} onClick={() => setCovering(!covering)}>Coverage</button>
         <button type="button" className="btn btn-sm" aria-expanded={help} onClick={() => setHelp(!help)}>Keys (?)</button>
         <Find process={process} types={types} onFound={show} field={find} />
+        {coverage && <span className="designer-coverage" role="status">{coverage.text}</span>}
         <span className={`designer-saved status status-${stand.tone}`} role="status">{stand.text}</span>
       </div>
       {help && (
@@ -190,6 +197,24 @@ export function Designer({ given }) {
       </div>
     </div>
   );
+}
+
+// Which edges no scenario takes, asked anew after every change while it is shown.
+function useCoverage(paths, revision, shown) {
+  const [coverage, setCoverage] = useState(null);
+  useEffect(() => {
+    let late = false;
+    if (!shown) setCoverage(null);
+    else
+      readCoverage(paths).then(
+        (answer) => late || setCoverage(answer),
+        (refusal) => late || setCoverage({ edges: {}, text: refusal.message }),
+      );
+    return () => {
+      late = true;
+    };
+  }, [paths, revision, shown]);
+  return coverage;
 }
 
 // React Flow tells what is chosen as changes of each element; kept is the list of ids.

@@ -7,6 +7,8 @@ export const HEIGHT = 64;
 export const START = "-start-";
 const WORDS = { true_branch: "yes", false_branch: "no", always: "in any case", parallel: "at the same time" };
 
+const COVERAGE = { missing: "no scenario", unreachable: "never reached" };
+
 export const op = (name, target = "", field = "", value = null) => ({ op: name, target, field, value });
 export const edgeId = (edge) => `${edge.source ?? ""}-${edge.type ?? "sequence"}>${edge.target}`;
 export const titleOf = (node, types) => node.name || types[node.type]?.title || node.id;
@@ -39,7 +41,7 @@ export function worst(problems) {
   return problems.length ? "warning" : "";
 }
 
-export function picture(process, problems, types, selected, found) {
+export function picture(process, problems, types, selected, found, coverage) {
   const at = places(process);
   const nodes = (process.nodes ?? []).map((node) => {
     const mine = problems.filter((each) => each.node === node.id);
@@ -62,7 +64,7 @@ export function picture(process, problems, types, selected, found) {
     .map((edge) => {
       const id = edgeId(edge);
       const mark = worst(problems.filter((each) => each.edge === id));
-      const words = [WORDS[edge.type], edge.max_iterations && `up to ${edge.max_iterations} rounds`, edge.detached && "nobody waits", mark && "⚠"].filter(Boolean);
+      const words = [WORDS[edge.type], edge.max_iterations && `up to ${edge.max_iterations} rounds`, edge.detached && "nobody waits", mark && "⚠", coverage?.edges[id] && COVERAGE[coverage.edges[id]]].filter(Boolean);
       return {
         id,
         source: edge.source,
@@ -71,7 +73,7 @@ export function picture(process, problems, types, selected, found) {
         label: words.join(", ") || undefined,
         type: edge.max_iterations ? "default" : "way",
         selected: selected.includes(id),
-        className: `edge-${edge.type ?? "sequence"}${mark ? ` has-${mark}` : ""}${edge.detached || edge.max_iterations ? " is-dashed" : ""}`,
+        className: `edge-${edge.type ?? "sequence"}${mark ? ` has-${mark}` : ""}${coverage ? ` is-${coverage.edges[id] ?? "covered"}` : ""}${edge.detached || edge.max_iterations ? " is-dashed" : ""}`,
         ariaLabel: `From ${edge.source} to ${edge.target}${words.length ? `, ${words.join(", ")}` : ""}`,
         markerEnd: { type: MarkerType.ArrowClosed, width: 18, height: 18 },
       };

@@ -23,6 +23,8 @@ async function ask(address, options = {}) {
 
 export const read = (paths) => ask(paths.draft);
 
+export const readCoverage = (paths) => ask(paths.coverage);
+
 export const send = (paths, revision, operations) =>
   ask(paths.edit, {
     method: "POST",

@@ -14,11 +14,15 @@ from werkzeug.datastructures import MultiDict
 from app.pages.designer.typed import read_field
 from app.process_yaml import read_definition
 from rules.errors import Invalid
-from rules.process import LONGEST_ID, RESERVED_IDS, Edge, EdgeType, Node, Process
+from rules.process import LONGEST_ID, RESERVED_IDS, Edge, EdgeType, Node, Process, Scenario
 from rules.process_content import edge_content, node_content, read_edge, read_node, to_content
+from rules.process_cover_make import cover, scenario_for
 from rules.process_diff import diff
-from rules.process_edit import CannotBeApplied, Kind, Operation, add_node, connect
+from rules.process_edit import CannotBeApplied, Kind, Operation, add_node, connect, set_scenario
 from rules.process_nodes import NODE_TYPES
+from rules.process_plan import make_plan
+from rules.process_sandbox import Chosen
+from rules.process_scenario import as_it_goes
 
 Form = MultiDict[str, str]
 #: What one save may hold; an automatic layout moves every node.
@@ -208,6 +212,39 @@ def _written(process: Process, form: Form) -> Iterator[Operation]:
     yield from diff(process, wanted, with_layout=True)
 
 
+def _cover(process: Process, form: Form) -> Iterator[Operation]:
+    """Scenarios for one edge, or for all that none takes yet."""
+    edge = form.get("edge", "")
+    if not edge:
+        known = {each.name for each in process.scenarios}
+        yield from (set_scenario(each) for each in cover(process) if each.name not in known)
+        return
+    if process.edge(edge) is None:
+        raise CannotBeApplied(_("This edge was removed meanwhile."))
+    made = scenario_for(make_plan(process), edge, [each.name for each in process.scenarios])
+    if made is None:
+        raise Invalid(_("No outcome of any node takes a run over this edge."), "edge")
+    yield set_scenario(made)
+
+
+def _accept(process: Process, form: Form) -> Iterator[Operation]:
+    """A scenario that expects from now on what happens."""
+    old = _scenario(process, form)
+    yield set_scenario(as_it_goes(make_plan(process), old.name, Chosen(old.given, old.outcomes, old.outputs)))
+
+
+def _drop(process: Process, form: Form) -> Iterator[Operation]:
+    yield Operation(Kind.SET_SCENARIO, _scenario(process, form).name)
+
+
+def _scenario(process: Process, form: Form) -> Scenario:
+    name = form.get("scenario", "")
+    found = next((each for each in process.scenarios if each.name == name), None)
+    if found is None:
+        raise CannotBeApplied(_("This scenario was removed meanwhile."))
+    return found
+
+
 def _whole(text: str) -> Any:
     text = text.strip()
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else text or None
@@ -223,4 +260,7 @@ _ACTS: Final[Mapping[str, Callable[[Process, Form], Iterator[Operation]]]] = {
     "save_process": _save_process,
     "apply": _given,
     "write": _written,
+    "cover": _cover,
+    "accept_scenario": _accept,
+    "drop_scenario": _drop,
 }

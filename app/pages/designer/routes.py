@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -14,11 +15,12 @@ from app.pages.designer.draft import open_draft, problems_of
 from rules.errors import Invalid
 from rules.person import Act
 from rules.process import Process
-from rules.process_diff import diff
-from rules.process_edit import describe
+from rules.process_diff import diff, marks, together
+from rules.process_edit import Operation, describe
 from rules.process_language import Language
 from rules.process_plan import ProcessCannotRun, make_plan
 from rules.process_problem import Severity
+from rules.process_scenario import ScenariosFail, judge_scenarios, say_edge
 from rules.process_svg import draw
 from rules.process_words import tell
 from rules.text import clean_text
@@ -67,7 +69,8 @@ def _page(key: str, number: int | None, problem: str = "", status: int = 200) ->
     language = Language.SPANISH if request.args.get("language") == "es" else Language.ENGLISH
     person = current_person()
     named = {each for one in listed for each in (one.author_id, one.deployed_by, *one.editor_ids) if each}
-    before = next((each for each in listed if each.version < shown.version), None)
+    before = _compared(listed, shown)
+    changes = diff(before.process, shown.process) if before else ()
     page = render_template(
         "designer/process.html",
         row=row,
@@ -80,16 +83,42 @@ def _page(key: str, number: int | None, problem: str = "", status: int = 200) ->
         sentences=_sentences(shown.process, language),
         picture=draw(shown.process, language=language),
         forms=FORMS,
-        changes=[describe(each, language) for each in diff(before.process, shown.process)]
-        if before
-        else None,
+        changes=[describe(each, language) for each in changes] if before else None,
+        both=_drawn_together(before, shown, changes, language) if before else "",
         before=before,
         errors=_errors(key) if shown.state == processes.DRAFT else 0,
         is_mine=person.id in shown.editor_ids,
         can_deploy=shown.state in (CHECKED, RETIRED) and may_here(Act.DEPLOY_PROCESS),
         problem=problem,
+        **_standing(shown.process),
     )
     return make_response(page, status)
+
+
+def _compared(listed: Sequence[ProcessVersionRow], shown: ProcessVersionRow) -> ProcessVersionRow | None:
+    """The version that is compared with: the one before, unless another is asked for."""
+    asked = request.args.get("with", "")
+    return next(
+        (each for each in listed if str(each.version) == asked and each.version != shown.version),
+        next((each for each in listed if each.version < shown.version), None),
+    )
+
+
+def _drawn_together(
+    before: ProcessVersionRow, shown: ProcessVersionRow, changes: Sequence[Operation], language: Language
+) -> str:
+    """Both versions as one picture; empty where nothing in it differs."""
+    found = marks(changes)
+    return draw(together(before.process, shown.process), found, found, language=language) if found else ""
+
+
+def _standing(process: Process) -> dict[str, Any]:
+    """What its scenarios say for its deployment, or against it."""
+    try:
+        found = judge_scenarios(process)
+    except ProcessCannotRun:
+        return {"coverage": None, "missing": []}
+    return {"coverage": found, "missing": [say_edge(process, edge) for edge in found.missing]}
 
 
 def _chosen(listed: Any) -> ProcessVersionRow:
@@ -141,8 +170,8 @@ def deploy(key: str, version: int) -> ResponseReturnValue:
     """Let new runs follow a version, as a second person."""
     try:
         processes.deploy(database.session(), key, version, current_person().id, _reason())
-    except Invalid as refusal:
-        return _page(key, version, refusal.message, 422)
+    except (Invalid, ScenariosFail) as refusal:
+        return _page(key, version, refusal.message, refusal.status)
     database.commit()
     flash(_("Version %(num)s is deployed: new runs follow it from now on.", num=version), "success")
     return redirect(url_for("designer.processes_one", key=key), 303)
