@@ -134,6 +134,9 @@ class Settings:
     webhook_private: bool
     """WEBHOOK_PRIVATE: default no; local mode only: whether webhooks may lead into a private network, without TLS."""
 
+    broker_url: str | None = field(repr=False)
+    """BROKER_URL: optional; amqp:// or amqps://: where processes publish; needs requirements-broker.txt."""
+
     price_tolerance_percent: Decimal
     """PRICE_TOLERANCE_PERCENT: how far above the approved price an order may go, 0 to 100; default 5."""
 
@@ -217,6 +220,7 @@ class _Reader:
             vendor_hosts=need("VENDOR_HOSTS", _hosts, "amazon.es,amazon.com"),
             slack_webhook_url=self.may("SLACK_WEBHOOK_URL", _web_url),
             webhook_secrets=self.may("WEBHOOK_SECRETS", _secrets) or {},
+            broker_url=self.may("BROKER_URL", _broker_url),
             webhook_private=need("WEBHOOK_PRIVATE", _yes_or_no, "no"),
             price_tolerance_percent=need("PRICE_TOLERANCE_PERCENT", _percent, "5"),
             web_port=need("WEB_PORT", _port, "8000"),
@@ -334,6 +338,12 @@ def _postgres_url(text: str) -> str:
 def _redis_url(text: str) -> str:
     parts = _split(text, ("redis", "rediss", "unix"))
     if parts.scheme != "unix" and not parts.hostname:
+        raise ValueError("names no host")
+    return text
+
+
+def _broker_url(text: str) -> str:
+    if not _split(text, ("amqp", "amqps")).hostname:
         raise ValueError("names no host")
     return text
 

@@ -25,18 +25,14 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from activities import registry as activity_registry
 from activities.build import BuildWatch
 from activities.build_return import ReturnDesk
-from activities.notification import Teller
 from activities.outcome import OutcomeBook, OutcomeInterceptor, TaskFailures, forget_outcomes
 from activities.patch import PatchSwitch
 from activities.process_timetable import TimetableDesk
 from activities.registry import Means
 from activities.relay import NotificationRelay, OutboxRelay
 from gateways import temporal, temporal_builds
-from gateways.amazon import AmazonBusiness
-from gateways.amazon_account import account_of
 from gateways.chat import Chat
 from gateways.mail import Mailer
-from gateways.webhook import Webhooks
 from rules import messages
 from rules.build import HEARTBEAT, check_build_id
 from rules.errors import Invalid
@@ -71,15 +67,7 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
     name = f"approvals/{settings.build_id or UNVERSIONED}"
     engine = make_engine(settings.database_url, THREADS, name)
     flags = FlagCopy(settings.redis_url, process=process_name(name)).start()
-    means = Means(
-        sessions=make_sessions(engine),
-        vendor=AmazonBusiness(account_of(settings)),
-        flags=flags,
-        teller=Teller(settings.public_url, settings.slack_webhook_url is not None),
-        price_tolerance_percent=settings.price_tolerance_percent,
-        vendor_hosts=settings.vendor_hosts,
-        webhooks=Webhooks(settings.webhook_secrets, settings.webhook_private),
-    )
+    means = Means.of(settings, make_sessions(engine), flags)
     client = await _connected(settings, stop)
     if client is None:
         return

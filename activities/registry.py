@@ -30,6 +30,7 @@ from activities.rollout_of_flag import FlagLever
 from activities.rollout_of_policy import PolicyLever
 from activities.rollout_of_process import ProcessLever
 from gateways.amazon import AmazonBusiness
+from gateways.amazon_account import account_of
 from gateways.broker import Broker
 from gateways.webhook import Webhooks
 from rules.rollout import Kind
@@ -49,6 +50,20 @@ class Means:
     vendor_hosts: tuple[str, ...] = ("amazon.es", "amazon.com")
     webhooks: Webhooks = field(default_factory=Webhooks)
     broker: Broker = field(default_factory=Broker)
+
+    @classmethod
+    def of(cls, settings: Settings, sessions: sessionmaker[Session], flags: FlagCopy) -> Means:
+        """What the settings say."""
+        return cls(
+            sessions=sessions,
+            vendor=AmazonBusiness(account_of(settings)),
+            flags=flags,
+            teller=Teller(settings.public_url, settings.slack_webhook_url is not None),
+            price_tolerance_percent=settings.price_tolerance_percent,
+            vendor_hosts=settings.vendor_hosts,
+            webhooks=Webhooks(settings.webhook_secrets, settings.webhook_private),
+            broker=Broker(settings.broker_url),
+        )
 
 
 def approvals(means: Means) -> list[Callable[..., Any]]:

@@ -71,3 +71,23 @@ def buying() -> dict[str, Any]:
             {"name": "price", "kind": "amount"},
         ],
     )  # fmt: skip
+
+
+def reviewed_first(*, released: bool = True) -> dict[str, Any]:
+    """The automated review; what it leaves to a person goes to the manager."""
+    drawn = two_steps()
+    nodes = {node["id"]: node for node in drawn["nodes"] if node["id"] != "finance"}
+    nodes["check"] = {"id": "check", "type": "validate_product", "config": {"url": "{{input.url}}"}}
+    nodes["review"] = {"id": "review", "type": "automated_review", "config": {"released": released}}
+    after_review = "order" if released else "manager"
+    return content(
+        "reviewed-first",
+        {
+            node_id: {name: value for name, value in node.items() if name != "id"}
+            for node_id, node in nodes.items()
+        },
+        f">check, check true>review, check false>manager, review true>{after_review}, review false>manager,"
+        "manager true>order, manager false>refused, order>bought",
+        name="Reviewed first",
+        inputs=drawn["inputs"],
+    )

@@ -204,3 +204,16 @@ def test_nobody_who_calls_back_in_time_is_a_failure(play: Play, partner: Partner
             process_callback.use(session, token, {}, "")
 
     play(journey)
+
+
+def test_a_message_without_a_broker_parks_its_node_and_says_what_is_missing(
+    play: Play, partner: Partner
+) -> None:
+    async def journey(hall: Hall) -> None:
+        nodes = (Node("tell", "send_message", config={"topic": "orders.placed"}), Node("end", "end"))
+        edges = (Edge(None, "tell", EdgeType.START), Edge("tell", "end"))
+        run_id = await called(hall, Process(f"tell-{partner.server_address[1]}", nodes=nodes, edges=edges))
+        parked = await hall.until_step(run_id, "tell", "incident")
+        assert parked.error == "No message broker is set up here: BROKER_URL is not given."
+
+    play(journey)

@@ -27,7 +27,7 @@ from tests.app.browser import Browser
 from tests.app.conftest import running
 from tests.app.wishes import form
 from tests.invariants import breaches, gather
-from tests.process_purchases import buying, two_steps
+from tests.process_purchases import buying, reviewed_first, two_steps
 from tests.process_samples import deployed
 from tests.workflows.desk import PATIENCE_SECONDS, Desk
 
@@ -213,6 +213,41 @@ def test_a_request_can_be_withdrawn_while_its_process_asks(desk: Desk, play: Pla
         assert [each.outcome for each in desk.decisions(row)] == ["withdrawn"]
         assert waiting_for(desk, desk.company.bruno) == []
         assert desk.ledger(row) == []
+
+    play(journey)
+
+
+def test_what_a_released_review_approves_is_ordered_without_anybody(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, reviewed_first())
+        async with desk.worker():
+            row = desk.submit()
+            await desk.carry()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        now = desk.look(row)
+        assert (now.status, now.auto_approved) == (Status.COMPLETED, True)
+        assert desk.decisions(row) == []
+        assert step(desk, row, "review").output["approved"] is True
+        assert step(desk, row, "manager").status == "skipped"
+        facts = await gather(desk.settings.database_url, desk.settings.vendor_url, desk.client)
+        assert breaches(facts) == []
+
+    play(journey)
+
+
+def test_a_review_that_is_switched_off_leaves_it_to_a_person_in_a_process_too(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, reviewed_first())
+        desk.switch_review(False)
+        async with desk.worker():
+            row = desk.submit()
+            await desk.carry()
+            await asked(desk, row, desk.company.bruno)
+            assert step(desk, row, "review").output["why"] == "The automated review is switched off here."
+            desk.answer(row, "approve")
+            await desk.carry()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        assert (desk.look(row).status, desk.look(row).auto_approved) == (Status.COMPLETED, False)
 
     play(journey)
 
