@@ -27,6 +27,7 @@ class Item:
         count: how many things wait there for a person (one cheap query), or None.
         parts: pages that share this entry; they stand as tabs on each of them.
         unless: who has this act finds the same elsewhere, and does not see it.
+        also: a page elsewhere that belongs to this entry.
     """
 
     endpoint: str
@@ -36,6 +37,7 @@ class Item:
     count: Callable[[Person], int] | None = None
     parts: tuple[Item, ...] = ()
     unless: Act | None = None
+    also: str = ""
 
 
 def _waiting(person: Person) -> int:
@@ -65,7 +67,7 @@ def _to_confirm(person: Person) -> int:
 
 
 MENU: Final[list[Item]] = [
-    Item("manager.inbox", _l("To decide"), "inbox", Act.DECIDE_REQUEST, _waiting),
+    Item("manager.inbox", _l("To decide"), "inbox", Act.DECIDE_REQUEST, _waiting, also="run.tasks"),
     Item("run.tasks", _l("Asked of me"), "inbox", Act.ANSWER_TASK, _tasks, unless=Act.DECIDE_REQUEST),
     Item("employee.requests", _l("My requests"), "list", Act.SUBMIT_REQUEST),
     Item("finance.requests", _l("All requests"), "receipt", Act.LIST_ALL_REQUESTS),
@@ -143,7 +145,7 @@ def is_here(item: Item) -> bool:
     endpoint = request.endpoint or ""
     if item.parts:
         return endpoint.partition(".")[0] == item.endpoint.partition(".")[0]
-    return endpoint.startswith(item.endpoint)
+    return endpoint.startswith(item.endpoint) or endpoint == item.also
 
 
 def home_of(person: Person) -> str:

@@ -283,6 +283,16 @@ def of_move(session: Session, move_id: UUID) -> Sequence[ProcessMoveRunRow]:
     ).all()
 
 
+def runs_of(session: Session, move_id: UUID) -> dict[UUID, ProcessRunRow]:
+    """The runs of an act by their id."""
+    rows = session.scalars(
+        select(ProcessRunRow)
+        .join(ProcessMoveRunRow, ProcessMoveRunRow.run_id == ProcessRunRow.id)
+        .where(ProcessMoveRunRow.move_id == move_id)
+    )
+    return {row.id: row for row in rows}
+
+
 def counts(session: Session, move_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
     """For each act how many runs stand where."""
     found: dict[UUID, dict[str, int]] = {each: dict.fromkeys((ASKED, MOVED, STAYED), 0) for each in move_ids}

@@ -109,6 +109,8 @@ def move_one_act(move_id: UUID) -> ResponseReturnValue:
     row = process_migration.by_id(session, move_id)
     counts = process_migration.counts(session, [move_id])[move_id]
     is_over = not counts[process_migration.ASKED]
+    started = process_migration.runs_of(session, move_id)
+    starters = [each.started_by for each in started.values() if each.started_by]
     page = render_template(
         "run/_moved.html" if is_htmx() else "run/moved.html",
         row=row,
@@ -118,7 +120,8 @@ def move_one_act(move_id: UUID) -> ResponseReturnValue:
         runs=process_migration.of_move(session, move_id)[:LISTED],
         listed=LISTED,
         titles=titles_of(row.process_key),
-        asked_by=person.names(session, [row.asked_by]).get(row.asked_by, ""),
+        started=started,
+        names=person.names(session, [row.asked_by, *starters]),
         said=ngettext("%(num)s run was moved", "%(num)s runs were moved", counts[process_migration.MOVED]),
     )
     return make_response(page, STOP_POLLING if is_htmx() and is_over else 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -109,7 +110,7 @@ def facts(row: ProcessRunRow) -> dict[str, Any]:
         "outcomes": WORDS,
         "say_quorum": say_quorum,
         "is_open": row.status == OPEN,
-        "input": as_text(row.given),
+        "people": _people(row.given),
         "variables": as_text(row.variables),
         "drawn": process_assignment.of_run(session, row.id),
         "moves": moves,
@@ -121,6 +122,18 @@ def facts(row: ProcessRunRow) -> dict[str, Any]:
         "signal_outcomes": SIGNAL_OUTCOMES,
         "request_url": _request_url(row),
     }
+
+
+def _people(given: Mapping[str, Any]) -> dict[str, str]:
+    """Names of those whom an input names by id, such as its requester."""
+    ids = {}
+    for value in given.values():
+        try:
+            ids[str(value)] = UUID(value) if isinstance(value, str) else None
+        except ValueError:
+            continue
+    names = person.names(database.session(), [each for each in ids.values() if each])
+    return {text: names[each] for text, each in ids.items() if each in names}
 
 
 def _request_url(row: ProcessRunRow) -> str:

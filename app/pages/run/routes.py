@@ -19,6 +19,7 @@ from app.access import current_person, opens
 from app.dates import parse_day
 from rules.errors import Invalid
 from rules.person import Act, Role, may_read_all_runs
+from rules.process_input import REQUESTER
 from rules.process_state import Result
 from rules.text import clean_text
 from storage import process, process_run_list
@@ -28,6 +29,7 @@ pages = Blueprint("run", __name__, template_folder="templates")
 
 PER_PAGE: Final = 50
 LONGEST_SEARCH: Final = 100
+GLIMPSED: Final = 3
 STATUSES: Final[Mapping[str, Any]] = {
     Result.OPEN.value: _l("open"),
     Result.COMPLETED.value: _l("completed"),
@@ -49,8 +51,19 @@ def took(ended: datetime, began: datetime) -> str:
     """How long something took, in one unit."""
     passed = ended - began
     if passed < timedelta(seconds=1):
-        return str(_("less than a second"))
-    return str(_("%(time)s long", time=format_timedelta(passed, threshold=0.95)))
+        return str(_("took less than a second"))
+    return str(_("took %(time)s", time=format_timedelta(passed, threshold=0.95)))
+
+
+@pages.app_template_filter("glimpse")
+def glimpse(given: Mapping[str, Any]) -> str:
+    """The first short values of an input, by which people tell runs of one process apart."""
+    told = [str(value) for name, value in given.items() if name != REQUESTER and _is_short(value)]
+    return ", ".join(told[:GLIMPSED])
+
+
+def _is_short(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, str | int) and 0 < len(str(value)) <= 40
 
 
 @dataclass(frozen=True)
