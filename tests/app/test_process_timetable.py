@@ -133,6 +133,7 @@ def test_a_timetable_is_written_on_the_page_and_shown_as_it_was_typed(
     assert "The scheduler does not know of the last change yet" in texts(page.text)
     run_id = came(sessions, row.id)
     assert f"/runs/{run_id}" in elena.get(answer.location).text
+    assert "started by the timetable Daily report" in texts(elena.get(f"/runs/{run_id}").text)
     listed = texts(elena.get("/timetables").text)
     assert "on its way to the scheduler" in listed
     assert "Report" in listed

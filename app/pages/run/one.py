@@ -21,7 +21,15 @@ from rules.person import Act
 from rules.process_migration import blockers
 from rules.process_plan import make_plan
 from rules.process_signal import SIGNAL_OUTCOMES
-from storage import person, process, process_assignment, process_migration, process_run_list
+from storage import (
+    person,
+    process,
+    process_assignment,
+    process_migration,
+    process_run_list,
+    process_timetable,
+    process_trigger,
+)
 from storage import request as requests
 from storage.process_run import OPEN, ProcessRunRow
 
@@ -121,6 +129,8 @@ def facts(row: ProcessRunRow) -> dict[str, Any]:
         "move": _move(row, shown),
         "signal_outcomes": SIGNAL_OUTCOMES,
         "request_url": _request_url(row),
+        "trigger": process_trigger.of_run(session, row.id),
+        "timetable": process_timetable.of_run(session, row.id),
     }
 
 
