@@ -206,6 +206,8 @@ def _near(value: Any) -> Iterator[Any]:
         except ValueError:
             return
         yield from ((moment + timedelta(days=1)).isoformat(), (moment - timedelta(days=1)).isoformat())
+    elif isinstance(value, list | tuple):
+        yield [*value, "another"]
     elif isinstance(value, Mapping) and "amount" in value:
         yield from ({**value, "amount": each} for each in _near(value["amount"]))
 

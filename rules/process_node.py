@@ -146,7 +146,7 @@ class NodeType:
                 yield Complaint("config_unknown", name, f"There is no setting {name!r}.", hint)
         fine = True
         for each in self.fields:
-            for complaint in _complaints(each, config):
+            for complaint in field_complaints(each, config):
                 fine = False
                 yield complaint
         if fine:
@@ -167,7 +167,8 @@ def parse_duration(text: str) -> timedelta | None:
     return duration if duration <= LONGEST_WAIT else None
 
 
-def _complaints(each: Field, config: Mapping[str, Any]) -> Iterator[Complaint]:
+def field_complaints(each: Field, config: Mapping[str, Any]) -> Iterator[Complaint]:
+    """What is wrong with one entry of a config, or of whatever else is filled in by fields."""
     value = config.get(each.name)
     if value in (None, "", [], {}):
         if each.required:

@@ -192,7 +192,7 @@ def _node(node: Node, place: Point, stands: str, language: Language) -> str:
     kind_words = kind.title[language] if kind else node.type
     title = node.name or kind_words
     lines = _lines(title)
-    rest = [] if title == kind_words else [kind_words]
+    rest = [kind_words if node.name else node.id]
     first = 46 - 9 * (len(lines) + len(rest))
     said = ", ".join([title, *rest, *_said(stands, language)])
     mark = _STATUS[stands][0] if stands in _STATUS else ""

@@ -7,7 +7,7 @@ export const HEIGHT = 64;
 export const START = "-start-";
 const WORDS = { true_branch: "yes", false_branch: "no", always: "in any case", parallel: "at the same time" };
 
-const COVERAGE = { missing: "no scenario", unreachable: "never reached" };
+const COVERAGE = { missing: "no scenario takes it", unreachable: "no outcome reaches it" };
 
 export const op = (name, target = "", field = "", value = null) => ({ op: name, target, field, value });
 export const edgeId = (edge) => `${edge.source ?? ""}-${edge.type ?? "sequence"}>${edge.target}`;
@@ -64,7 +64,8 @@ export function picture(process, problems, types, selected, found, coverage) {
     .map((edge) => {
       const id = edgeId(edge);
       const mark = worst(problems.filter((each) => each.edge === id));
-      const words = [WORDS[edge.type], edge.max_iterations && `up to ${edge.max_iterations} rounds`, edge.detached && "nobody waits", mark && "⚠", coverage?.edges[id] && COVERAGE[coverage.edges[id]]].filter(Boolean);
+      const words = [WORDS[edge.type], edge.max_iterations && `up to ${edge.max_iterations} rounds`, edge.detached && "nobody waits", mark && "⚠"].filter(Boolean);
+      const taken = COVERAGE[coverage?.edges[id]];
       return {
         id,
         source: edge.source,
@@ -74,7 +75,7 @@ export function picture(process, problems, types, selected, found, coverage) {
         type: edge.max_iterations ? "default" : "way",
         selected: selected.includes(id),
         className: `edge-${edge.type ?? "sequence"}${mark ? ` has-${mark}` : ""}${coverage ? ` is-${coverage.edges[id] ?? "covered"}` : ""}${edge.detached || edge.max_iterations ? " is-dashed" : ""}`,
-        ariaLabel: `From ${edge.source} to ${edge.target}${words.length ? `, ${words.join(", ")}` : ""}`,
+        ariaLabel: `From ${edge.source} to ${edge.target}${[...words, taken].filter(Boolean).map((each) => `, ${each}`).join("")}`,
         markerEnd: { type: MarkerType.ArrowClosed, width: 18, height: 18 },
       };
     });
