@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, distinct, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from rules.person import Person
@@ -20,6 +20,7 @@ from storage.process_task import ProcessTaskRow
 
 #: A queue longer than this shows its most urgent part; the rest moves up as these are answered.
 LONGEST_LIST = 100
+MOST_COUNTED = 500
 
 _Other = aliased(ProcessTaskRow)
 
@@ -60,17 +61,19 @@ def _waits_for(who: Person) -> ColumnElement[bool]:
 
 
 def count_mine(session: Session, who: Person) -> int:
-    """How many questions of processes wait for this person; several seats of one node are one question."""
+    """How many questions of processes wait for this person, up to MOST_COUNTED: it is asked on every page.
+
+    Several seats of one node are one question.
+    """
     task = ProcessTaskRow
-    places = func.row(task.run_id, task.node, task.iteration)
-    return (
-        session.scalar(
-            select(func.count(distinct(places)))
-            .join(ProcessRunRow, ProcessRunRow.id == task.run_id)
-            .where(_waits_for(who), ProcessRunRow.request_id.is_(None))
-        )
-        or 0
+    some = (
+        select(task.run_id, task.node, task.iteration)
+        .join(ProcessRunRow, ProcessRunRow.id == task.run_id)
+        .where(_waits_for(who), ProcessRunRow.request_id.is_(None))
+        .limit(MOST_COUNTED)
+        .subquery()
     )
+    return session.scalar(select(func.count()).select_from(select(some).distinct().subquery())) or 0
 
 
 def mine(session: Session, who: Person) -> Sequence[Asked]:

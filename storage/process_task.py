@@ -260,9 +260,14 @@ def _why_closed(session: Session, row: ProcessTaskRow) -> str:
         who = person.names(session, [row.answered_by]).get(row.answered_by, "somebody")
         said = "agreed" if row.agrees else "refused"
         return f"{who} {said} at {row.answered_at:%Y-%m-%d %H:%M} UTC."
-    if row.withdrawn_at is not None:
-        return "This is not asked any more: it was decided without you."
-    return "The deadline has passed."
+    if row.withdrawn_at is None:
+        return "The deadline has passed."
+    seats = of_node(session, (row.run_id, row.node, row.iteration, row.attempt))
+    others = [seat for seat in seats if seat.answered_by is not None]
+    if not others:
+        return "This is not asked any more: its time has passed, or the run went another way."
+    last = max(others, key=lambda seat: str(seat.answered_at))
+    return f"This is not asked any more. {_why_closed(session, last)}"
 
 
 def withdraw(session: Session, run_id: UUID, node: str, iteration: int) -> None:

@@ -16,6 +16,10 @@ from tests.workflows.conftest import desk as desk
 from tests.workflows.desk import Desk
 from tests.workflows.journeys import JOURNEYS
 from tests.workflows.process_cases import Case, file_name, published
+from tests.workflows.process_hall import Hall
+from tests.workflows.process_moves import MOVES
+from tests.workflows.process_play import Play
+from tests.workflows.process_play import play as play
 from tests.workflows.process_played import Played
 from tests.workflows.process_played import played as played
 
@@ -42,6 +46,15 @@ def test_record_a_rollout(names: tuple[str, ...], yard: Yard) -> None:
 @pytest.mark.parametrize("case", published(), ids=lambda case: case.name)
 def test_record_a_case_of_a_process(case: Case, played: Played) -> None:
     write(PROCESSES / f"{file_name(case)}.json", played.histories[case.name])
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_record_a_move_of_a_run(name: str, play: Play) -> None:
+    async def play_and_fetch(hall: Hall) -> str:
+        run_id = await MOVES[name](hall)
+        return (await hall.handle(run_id).fetch_history()).to_json()
+
+    write(PROCESSES / f"{name}.json", play(play_and_fetch))
 
 
 async def _ended(yard: Yard, workflow_id: str) -> str:
