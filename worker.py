@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
@@ -27,10 +27,12 @@ from activities.build import BuildWatch
 from activities.build_return import ReturnDesk
 from activities.outcome import OutcomeBook, OutcomeInterceptor, TaskFailures, forget_outcomes
 from activities.patch import PatchSwitch
+from activities.process_callback import CallbackDesk
 from activities.process_timetable import TimetableDesk
 from activities.registry import Means
 from activities.relay import NotificationRelay, OutboxRelay
 from gateways import temporal, temporal_builds
+from gateways.broker import Broker
 from gateways.chat import Chat
 from gateways.mail import Mailer
 from rules import messages
@@ -185,6 +187,7 @@ async def run_control(settings: Settings, stop: asyncio.Event) -> None:
             # A desk of its own: the way back must not queue behind anything.
             _sweep(desk.carry_over, partial(bell.wait, build_return.CHANNEL, SWEEP_SECONDS)),
             _sweep(partial(asyncio.to_thread, forget_outcomes, sessions), partial(asyncio.sleep, AN_HOUR)),
+            *_taking(settings, sessions),
             _sweep(TimetableDesk(sessions, connect).look, partial(asyncio.sleep, SCHEDULES_SECONDS)),
             _watch_builds(BuildWatch(sessions, connect, settings.build_id)),
             _serve_control(settings, sessions, stop),
@@ -210,6 +213,13 @@ async def _sweep(carry_over: Callable[[], Awaitable[int]], rest: Callable[[], Aw
             log.warning("a store is away", extra={"error": type(error).__name__})
             await asyncio.sleep(SWEEP_SECONDS)
         await rest()
+
+
+def _taking(settings: Settings, sessions: sessionmaker[Session]) -> list[Coroutine[object, object, None]]:
+    """What takes the answers that come through the message broker, where there is one."""
+    desk = CallbackDesk(sessions, Broker(settings.broker_url))
+    rest = partial(asyncio.sleep, SWEEP_SECONDS)
+    return [_sweep(partial(asyncio.to_thread, desk.take), rest)] if settings.broker_url else []
 
 
 async def _until(stop: asyncio.Event) -> None:

@@ -1,10 +1,13 @@
-"""The message broker: publishes over AMQP 0.9.1, as RabbitMQ speaks it. An extra: without BROKER_URL nothing is sent.
+"""The message broker: publishes and takes over AMQP 0.9.1, as RabbitMQ speaks it. An extra: without BROKER_URL it is off.
 
 Messages go to one durable topic exchange; whoever wants them binds a queue of their own to it, by topic.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final
@@ -12,6 +15,8 @@ from typing import Any, Final
 from rules.errors import BusinessError
 
 EXCHANGE: Final = "vistobueno"
+#: The topic, and the queue, by which other systems complete the work that they were given.
+CALLBACKS: Final = "vistobueno.callbacks"
 PATIENCE_SECONDS: Final = 10.0
 
 
@@ -29,7 +34,7 @@ class BrokerSilent(Exception):
 
 @dataclass(frozen=True)
 class Broker:
-    """Publishes messages.
+    """Publishes messages, and takes the answers of other systems.
 
     Attributes:
         url: amqp:// or amqps://; None where the company has no broker.
@@ -49,37 +54,71 @@ class Broker:
             BrokerNotSetUp, MessageUnwanted: it would be the same at the next attempt.
             BrokerSilent.
         """
-        if self.url is None:
-            raise BrokerNotSetUp("No message broker is set up here: BROKER_URL is not given.")
-        pika = _client()
+        pika = self._client()
         properties = pika.BasicProperties(
             content_type="application/json", delivery_mode=2, message_id=message_id
         )
-        try:
-            with pika.BlockingConnection(_parameters(pika, self.url)) as connection:
-                channel = connection.channel()
-                channel.confirm_delivery()
-                channel.exchange_declare(EXCHANGE, "topic", durable=True)
+        with self._channel(pika) as channel:
+            channel.confirm_delivery()
+            try:
                 channel.basic_publish(EXCHANGE, topic, body, properties, mandatory=True)
-        except pika.exceptions.UnroutableError:
-            raise MessageUnwanted(
-                f"Nobody takes messages about {topic!r}: no queue is bound.", "topic"
-            ) from None
+            except pika.exceptions.UnroutableError:
+                raise MessageUnwanted(
+                    f"Nobody takes messages about {topic!r}: no queue is bound.", "topic"
+                ) from None
+
+    def take(self, handle: Callable[[bytes], None], seconds: float) -> int:
+        """Hand messages of `CALLBACKS` over for so long; one is given up only when `handle` has returned.
+
+        Returns:
+            How many came.
+
+        Raises:
+            BrokerNotSetUp, BrokerSilent, and whatever `handle` raises: that message comes again.
+        """
+        pika = self._client()
+        ends_at, taken = time.monotonic() + seconds, 0
+        with self._channel(pika) as channel:
+            channel.queue_declare(CALLBACKS, durable=True)
+            channel.queue_bind(CALLBACKS, EXCHANGE, CALLBACKS)
+            for method, _, body in channel.consume(CALLBACKS, inactivity_timeout=seconds):
+                if method is not None:
+                    handle(body)
+                    channel.basic_ack(method.delivery_tag)
+                    taken += 1
+                if method is None or time.monotonic() >= ends_at:
+                    break
+            channel.cancel()
+        return taken
+
+    @contextmanager
+    def _channel(self, pika: Any) -> Iterator[Any]:
+        """A channel with the exchange declared; raises BrokerSilent."""
+        try:
+            connection = pika.BlockingConnection(_parameters(pika, self.url))
         except (pika.exceptions.AMQPError, OSError) as failure:
             raise BrokerSilent(f"the message broker: {type(failure).__name__}") from None
+        try:
+            with connection:
+                channel = connection.channel()
+                channel.exchange_declare(EXCHANGE, "topic", durable=True)
+                yield channel
+        except pika.exceptions.AMQPError as failure:
+            raise BrokerSilent(f"the message broker: {type(failure).__name__}") from None
+
+    def _client(self) -> Any:
+        if self.url is None:
+            raise BrokerNotSetUp("No message broker is set up here: BROKER_URL is not given.")
+        try:
+            import_module("pika.exceptions")
+            return import_module("pika")
+        except ImportError:
+            raise BrokerNotSetUp(
+                "BROKER_URL is given, but the client of the broker is not installed: see requirements-broker.txt."
+            ) from None
 
 
-def _client() -> Any:
-    try:
-        import_module("pika.exceptions")
-        return import_module("pika")
-    except ImportError:
-        raise BrokerNotSetUp(
-            "BROKER_URL is given, but the client of the broker is not installed: see requirements-broker.txt."
-        ) from None
-
-
-def _parameters(pika: Any, url: str) -> Any:
+def _parameters(pika: Any, url: str | None) -> Any:
     parameters = pika.URLParameters(url)
     parameters.socket_timeout = parameters.stack_timeout = PATIENCE_SECONDS
     parameters.blocked_connection_timeout = PATIENCE_SECONDS

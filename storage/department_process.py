@@ -15,11 +15,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import BusinessError, NotFound
 from rules.flag_change import AlreadyProposed, ProposalIsClosed, check_may_confirm
-from rules.process_purchase import require_fit
+from rules.process_purchase import misfits, require_fit
 from storage import audit, process, process_run
 from storage.audit import SYSTEM, Actor
 from storage.database import Base, new_id, now
 from storage.department import Department
+from storage.process import ProcessVersionRow
 
 PROPOSED: Final = "proposed"
 FOLLOWED: Final = "followed"
@@ -140,6 +141,15 @@ def history(session: Session, limit: int = 50) -> Sequence[DepartmentProcessRow]
         .order_by(DepartmentProcessRow.proposed_at.desc())
         .limit(limit)
     ).all()
+
+
+def deployed_for(session: Session, department_id: str) -> ProcessVersionRow | None:
+    """What the next request of a department is likely to follow; None for the built-in approval."""
+    row = _in_state(session, department_id, FOLLOWED)
+    if row is None or process.by_key(session, row.process_key).deployed_version is None:
+        return None
+    version = process.deployed(session, row.process_key)
+    return None if misfits(version.process) else version
 
 
 def begin_run(

@@ -91,3 +91,29 @@ def reviewed_first(*, released: bool = True) -> dict[str, Any]:
         name="Reviewed first",
         inputs=drawn["inputs"],
     )
+
+
+def side_by_side() -> dict[str, Any]:
+    """Manager and finance at once; one consent is behind the other, so both have to agree."""
+    drawn = two_steps()
+    nodes = {node["id"]: {**node, "join": "strict"} for node in drawn["nodes"]}
+    nodes["both"] = {"id": "both", "type": "notify", "config": _note("Asked")}
+    nodes["agreed"] = {"id": "agreed", "type": "notify", "join": "strict", "config": _note("Agreed")}
+    for node_id in ("manager", "finance", "both", "bought"):
+        nodes[node_id].pop("join", None)
+    nodes["refused"]["join"] = "any"
+    return content(
+        "side-by-side",
+        {
+            node_id: {name: value for name, value in node.items() if name != "id"}
+            for node_id, node in nodes.items()
+        },
+        ">both, both parallel>manager, both parallel>finance, manager true>agreed, manager false>refused,"
+        "finance true>agreed, finance false>refused, agreed>order, order>bought",
+        name="Side by side",
+        inputs=drawn["inputs"],
+    )
+
+
+def _note(subject: str) -> dict[str, Any]:
+    return {"to": [{"person": "{{input.requester}}"}], "channels": ["page"], "subject": subject}

@@ -15,7 +15,7 @@ from storage.person import PersonRow
 from storage.request import RequestRow
 from tests.app.browser import Browser
 from tests.app.people import Company
-from tests.app.wishes import readable, remember, submitted
+from tests.app.wishes import form, readable, remember, submitted
 from tests.process_purchases import two_steps
 from tests.process_samples import deployed, travel
 
@@ -131,3 +131,15 @@ def test_who_only_reads_processes_sees_the_page_without_its_buttons(
     page = browser_of(company.felix).get(PAGE).text
     assert "Two steps" in page
     assert "Back to the built-in approval" not in page
+
+
+@pytest.mark.usefixtures("drawn")
+def test_the_form_says_before_which_process_a_request_will_follow(
+    browser_of: BrowserOf, company: Company, sessions: Sessions
+) -> None:
+    ana = browser_of(company.ana)
+    assert "will follow the process" not in ana.send("/requests", form(act="look_up")).text
+    put_in_force(sessions, company)
+    page = readable(ana.send("/requests", form(act="look_up")).text)
+    assert "It will follow the process Two steps" in page
+    assert "is asked at once" not in page

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateways.broker import EXCHANGE, Broker, BrokerNotSetUp, BrokerSilent, MessageUnwanted
+from gateways.broker import CALLBACKS, EXCHANGE, Broker, BrokerNotSetUp, BrokerSilent, MessageUnwanted
 
 URL = os.environ.get("TEST_BROKER_URL", "")
 needs_broker = pytest.mark.skipif(not URL, reason="TEST_BROKER_URL names no broker to try this on")
@@ -52,3 +52,20 @@ def test_a_message_arrives_where_its_topic_is_bound(channel: Any) -> None:
 def test_a_broker_that_is_away_may_be_back_later(channel: Any) -> None:
     with pytest.raises(BrokerSilent):
         Broker("amqp://guest:guest@127.0.0.1:1/").publish("orders.placed", b"{}", "run:node:1:1")
+
+
+@needs_broker
+def test_an_answer_is_given_up_only_when_it_was_taken(channel: Any) -> None:
+    broker = Broker(URL)
+    taken: list[bytes] = []
+    broker.take(taken.append, 0.1)  # whatever an earlier test left
+    taken.clear()
+    broker.publish(CALLBACKS, b"one", "a")
+
+    def fails(body: bytes) -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        broker.take(fails, 5)
+    assert broker.take(taken.append, 1) == 1
+    assert (taken, broker.take(taken.append, 0.1)) == ([b"one"], 0)

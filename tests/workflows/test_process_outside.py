@@ -13,6 +13,8 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook
 
+from activities.process_callback import CallbackDesk
+from gateways.broker import Broker
 from gateways.webhook import AddressNotAllowed, CallRefused, NoAnswer, SecretUnknown, Webhooks
 from rules.process import Edge, EdgeType, Node, Process
 from storage import process_callback, process_incident
@@ -190,6 +192,26 @@ def test_a_callback_that_reports_a_failure_makes_an_incident_and_a_new_try_a_new
         assert (await hall.result(run_id)).result == "completed"
 
     play(journey)
+
+
+def test_a_message_with_the_token_completes_its_node_like_a_call_does(
+    play: Play, partner: Partner, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def journey(hall: Hall) -> None:
+        desk = CallbackDesk(hall.sessions, Broker())
+        run_id = await called(hall, calling(partner, "call_external", deadline="2 d"))
+        await hall.until(run_id, lambda run: bool(partner.got))
+        token = json.loads(partner.got[0][1])["callback"]["token"]
+        for nonsense in (b"{", b"[]", b'{"token": 1}', b'{"token": "unknown"}', b'{"tokens": "x"}'):
+            desk.handle(nonsense)
+        desk.handle(json.dumps({"token": token, "output": {"pages": 3}}).encode())
+        await hall.carry()
+        assert (await hall.result(run_id)).result == "completed"
+        assert next(row for row in hall.steps(run_id) if row.node == "call").output == {"pages": 3}
+        desk.handle(json.dumps({"token": token}).encode())
+
+    play(journey)
+    assert caplog.text.count("changed nothing") == 6
 
 
 def test_nobody_who_calls_back_in_time_is_a_failure(play: Play, partner: Partner) -> None:

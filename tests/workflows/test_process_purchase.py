@@ -13,8 +13,10 @@ from flask import Flask, Response
 from temporalio.testing import TimeSkipper
 
 from local.vendor.catalogue import Article
+from rules.decision import judge_answer
 from rules.process_messages import ProcessResult, run_workflow_id
 from rules.request import Status
+from storage import decision as decisions
 from storage import department_process, inbox, process_purchase, process_run, process_step, process_task
 from storage import request as requests
 from storage.audit import Actor
@@ -27,7 +29,7 @@ from tests.app.browser import Browser
 from tests.app.conftest import running
 from tests.app.wishes import form
 from tests.invariants import breaches, gather
-from tests.process_purchases import buying, reviewed_first, two_steps
+from tests.process_purchases import buying, reviewed_first, side_by_side, two_steps
 from tests.process_samples import deployed
 from tests.workflows.desk import PATIENCE_SECONDS, Desk
 
@@ -213,6 +215,73 @@ def test_a_request_can_be_withdrawn_while_its_process_asks(desk: Desk, play: Pla
         assert [each.outcome for each in desk.decisions(row)] == ["withdrawn"]
         assert waiting_for(desk, desk.company.bruno) == []
         assert desk.ledger(row) == []
+
+    play(journey)
+
+
+def test_what_nobody_answers_in_time_expires_as_the_process_says(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, two_steps())
+        async with desk.worker():
+            row = desk.submit()
+            await desk.carry()
+            await asked(desk, row, desk.company.bruno)
+            handle = desk.client.get_workflow_handle(run_workflow_id(str(row.run_id)))
+            await TimeSkipper(desk.client).fast_forward(handle, timedelta(days=7, minutes=1))
+            assert (await ended(desk, row)).outcome == "not_satisfied"
+        assert desk.look(row).status == Status.EXPIRED
+        assert [(each.outcome, each.decided_by) for each in desk.decisions(row)] == [("expired", None)]
+
+    play(journey)
+
+
+def test_a_run_that_an_operator_calls_off_orders_nothing_and_rejects_its_request(
+    desk: Desk, play: Play
+) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, two_steps())
+        async with desk.worker():
+            row = desk.submit()
+            assert row.run_id is not None
+            await desk.carry()
+            await asked(desk, row, desk.company.bruno)
+            with desk.sessions.begin() as session:
+                process_run.cancel(session, row.run_id, desk.company.elena.id, "a wrong process")
+            await desk.carry()
+            assert (await ended(desk, row)).result == "cancelled"
+        assert desk.look(row).status == Status.REJECTED
+        assert [each.outcome for each in desk.decisions(row)] == ["withdrawn"]
+        assert desk.told(row, desk.company.ana) == ["rejected"]
+        facts = await gather(desk.settings.database_url, desk.settings.vendor_url, desk.client)
+        assert breaches(facts) == []
+
+    play(journey)
+
+
+def test_two_may_be_asked_at_once_and_each_answers_their_own_question(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        follow(desk, side_by_side())
+        people = desk.company
+        async with desk.worker():
+            row = desk.submit()
+            await desk.carry()
+            await asked(desk, row, people.bruno)
+            await asked(desk, row, people.carla)
+            for person in (people.carla, people.bruno):
+                with desk.sessions.begin() as session:
+                    question = inbox.latest(session, row.id, person.id)
+                    assert question is not None
+                    shown = {"decision": str(question.decision.id)}
+                    decisions.answer(
+                        session, question.request, person.to_person(), judge_answer("approve", ""), shown
+                    )
+                assert waiting_for(desk, person) == []
+            await desk.carry()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        assert desk.look(row).status == Status.COMPLETED
+        assert len(desk.ledger(row)) == 1
+        facts = await gather(desk.settings.database_url, desk.settings.vendor_url, desk.client)
+        assert breaches(facts) == []
 
     play(journey)
 

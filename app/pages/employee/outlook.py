@@ -18,12 +18,15 @@ from rules.errors import Invalid
 from rules.flag import AUTOMATED_REVIEW, REVIEW_STRICTNESS
 from rules.money import Money, parse_amount
 from rules.person import Person, approver_line
+from rules.process_language import Language
+from rules.process_plan import make_plan
+from rules.process_words import tell
 from rules.product import Product
 from rules.request import Draft, Typed, parse_quantity, product_doubt
 from rules.review import History, ReviewInput, ReviewResult, review_content
 from rules.strictness import STRICTNESS
+from storage import department_process, policy
 from storage import person as people
-from storage import policy
 from storage import request as requests
 from storage.database import now
 from storage.policy import RuleSetRow
@@ -42,6 +45,8 @@ class Outlook:
         asked: who would be asked, and who after them; empty where nobody is there to ask.
         decide_by: when an unanswered request would be rejected.
         duplicates: the person's requests for the same product within the last 30 days.
+        process: what people call the process that the department's requests follow; empty for the built-in approval.
+        way: that process in sentences.
     """
 
     result: ReviewResult | None
@@ -51,6 +56,8 @@ class Outlook:
     asked: Sequence[str]
     decide_by: datetime
     duplicates: Sequence[RequestRow]
+    process: str = ""
+    way: Sequence[str] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -75,6 +82,7 @@ def outlook_for(typed: Typed, product: Product, person: Person) -> Outlook:
         rule_set = policy.in_force(session, person.department_id)
         result = _review(draft, rule_set, person)
         because = product_doubt(draft, product, tolerance_percent()) or _why_a_person(review_is, result)
+    followed = department_process.deployed_for(session, person.department_id)
     line = approver_line(person, people.deciders(session))
     return Outlook(
         result=result,
@@ -84,6 +92,8 @@ def outlook_for(typed: Typed, product: Product, person: Person) -> Outlook:
         asked=[each.name for each in line[:2]],
         decide_by=deadline(now(session)),
         duplicates=requests.possible_duplicates(session, person.id, product.asin),
+        process=(followed.process.name or followed.process_key) if followed else "",
+        way=tell(make_plan(followed.process), Language.ENGLISH) if followed else (),
     )
 
 
