@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from storage import audit, outbox, process, process_run
 from storage.audit import SYSTEM, Actor
 from storage.database import Base, new_id, now
 from storage.process import ProcessRow
-from storage.process_run import OPEN, ProcessRunRow
+from storage.process_run import OPEN, ProcessRunRow, RunHasEnded
 from storage.process_trigger import deployed_or_none
 
 
@@ -294,7 +295,8 @@ def _begin(session: Session, timetable: Timetable, planned_at: datetime, open_ru
     run_id = process_run.begin(session, timetable.process, given, SYSTEM).id
     if timetable.overlap is Overlap.REPLACE:
         for each in open_runs:
-            process_run.cancel(session, each, None, f"{timetable.title}: the next one has started.")
+            with suppress(RunHasEnded):  # by itself, since it was looked for
+                process_run.cancel(session, each, None, f"{timetable.title}: the next one has started.")
     return run_id
 
 

@@ -180,7 +180,7 @@ def submit(
     ).one_or_none()
     if claimed is None:
         return _submitted_before(session, requester.id, key, payload_hash)
-    row = _insert(session, request_id, draft, requester, payload_hash)
+    row = _insert(session, request_id, draft, requester, payload_hash, ordered_by)
     audit.record(
         session,
         Actor.person(requester.id),
@@ -193,8 +193,6 @@ def submit(
         content_hash=row.content_hash,
     )
     if ordered_by is not None:
-        row.run_id, row.run_node, row.run_iteration = ordered_by
-        session.flush()
         return row
     route.choose(session, row.id, requester, row.total, build.live_builds)
     row.run_id = _begin_process(session, row)
@@ -220,9 +218,15 @@ def _submitted_before(session: Session, person_id: UUID, key: str, payload_hash:
 
 
 def _insert(
-    session: Session, request_id: UUID, draft: Draft, requester: PersonRow, payload_hash: str
+    session: Session,
+    request_id: UUID,
+    draft: Draft,
+    requester: PersonRow,
+    payload_hash: str,
+    ordered_by: Place | None,
 ) -> RequestRow:
     product = draft.product
+    run_id, run_node, run_iteration = ordered_by or (None, None, None)
     row = RequestRow(
         id=request_id,
         number=format_number(now(session).year, session.scalars(select(NUMBERS.next_value())).one()),
@@ -244,6 +248,10 @@ def _insert(
         content_hash=content_hash(product, draft.quantity, draft.amount),
         payload_hash=payload_hash,
         status=Status.SUBMITTED.value,
+        # At once, not afterwards: what is told of the new request names the run that caused it.
+        run_id=run_id,
+        run_node=run_node,
+        run_iteration=run_iteration,
     )
     session.add(row)
     session.flush()

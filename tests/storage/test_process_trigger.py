@@ -223,6 +223,24 @@ def test_what_a_run_did_to_a_request_counts_as_caused_by_it(session: Session, co
     assert [outcome for outcome, _ in show(session, last)] == ["itself"]
 
 
+def test_a_request_that_a_run_makes_in_order_to_buy_is_caused_by_it_from_the_start(
+    session: Session, company: Company
+) -> None:
+    deployed(session, company, follow_up())
+    make(session, company, operation="created")
+    run = process_run.begin(session, "follow-up", {"number": "1", "requester": "ana"}, SYSTEM)
+    like = requested(session, company)
+    session.refresh(like)
+    draft = like.draft
+    made = request.submit(session, draft, company.ana, "k", "p", ordered_by=(run.id, "order", 1))
+    last = told(session)[-1]
+    assert (last["operations"], last["entity_id"], last["chain"]) == (
+        ["created"],
+        str(made.id),
+        ["follow-up"],
+    )
+
+
 def test_a_trigger_that_is_off_starts_nothing(session: Session, company: Company) -> None:
     deployed(session, company, follow_up())
     trigger = make(session, company, operation="created")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -175,6 +176,12 @@ def _next(typed: Mapping[str, str]) -> dict[str, Any]:
     return {"times": times, "wrong": "" if times else _("No such day comes within eight years.")}
 
 
+@cache
+def _zones() -> list[str]:
+    """Every zone that may be named; looked up in the files once."""
+    return sorted(available_timezones())
+
+
 def _page(row: ProcessTimetableRow | None, typed: Mapping[str, str], problems: Mapping[str, str]) -> str:
     session = database.session()
     return render_template(
@@ -186,7 +193,7 @@ def _page(row: ProcessTimetableRow | None, typed: Mapping[str, str], problems: M
         owner=processes.by_key(session, row.process_key) if row else None,
         deployed=start_form.deployed(),
         overlaps=list(Overlap),
-        zones=sorted(available_timezones()),
+        zones=_zones(),
         paths=_PATHS,
         latest=process_timetable.latest(session, row.id) if row else (),
         names=people.names(session, {row.created_by, row.changed_by}) if row else {},
