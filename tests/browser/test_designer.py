@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,11 @@ def test_the_designer_pages_have_no_barriers_and_fit_the_screen(
         "/processes/travel/outline",
         "/processes/travel/outline?node=ask",
         "/processes/travel/outline?edge=ask-true_branch>yes",
+        "/processes/travel/outline?as=text",
         "/processes/travel/try",
+        "/processes/travel/scenarios",
+        "/processes/templates",
+        "/processes/templates/travel-expense",
         "/processes/travel/canvas",
     ):
         page.goto(path)
@@ -199,11 +204,89 @@ def test_a_run_is_tried_step_by_step(page: Page, company: Company, sessions: Ses
     begin(sessions, company, travel())
     log_in(page, company.elena)
     page.goto("/processes/travel/try")
-    page.get_by_label("Manager").select_option("no")
+    page.get_by_label("Manager", exact=True).select_option("no")
     row = page.locator('tr[data-node="yes"]')
     expect(row).to_contain_text("“Manager” ended with: no.")
     page.get_by_role("button", name="Begin").click()
     expect(row).to_contain_text("waiting")
     page.get_by_role("button", name="On").click()
     expect(row).to_contain_text("skipped")
-    expect(page.get_by_label("Manager")).to_have_value("not_satisfied")
+    expect(page.get_by_label("Manager", exact=True)).to_have_value("not_satisfied")
+
+
+def test_a_template_is_filled_in_tried_and_deployed_by_a_second_person(
+    open_page: OpenPage, company: Company, sessions: Sessions
+) -> None:
+    page = open_page()
+    log_in(page, company.elena)
+    page.goto("/processes/templates")
+    page.get_by_role("link", name="Travel expense").click()
+    page.get_by_label("Below this the manager decides").fill("250.00")
+    page.get_by_label("Key").fill("travel")
+    page.get_by_role("button", name="Begin with it").click()
+    page.get_by_role("link", name="Try it").click()
+    page.get_by_label("amount").fill("300.00")
+    page.get_by_label("Director", exact=True).select_option("no")
+    expect(page.locator('tr[data-node="director"]')).to_contain_text("completed")
+    expect(page.locator('tr[data-node="manager"]')).to_contain_text("“Under the limit?” ended with: no.")
+    expect(page.locator('g[data-node="refused"]')).to_have_class("node node-end is-completed")
+    page.get_by_label("Name").fill("A costly trip is refused")
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("listitem").filter(has_text="A costly trip is refused")).to_contain_text(
+        "goes as it says"
+    )
+    page.get_by_role("link", name="Versions").click()
+    expect(page.get_by_text("take every edge")).to_be_visible()
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("somebody else of platform or finance has to deploy it")).to_be_visible()
+    second = open_page()
+    log_in(second, company.carla)
+    second.goto("/processes/travel")
+    second.get_by_label("Why?").fill("We travel again")
+    second.get_by_role("button", name="Deploy").click()
+    second.get_by_role("dialog").get_by_role("button", name="Deploy").click()
+    expect(second.get_by_text("new runs follow version 1")).to_be_visible()
+    with sessions() as session:
+        assert processes.deployed(session, "travel").state == "deployed"
+
+
+def test_yaml_is_written_beside_the_graph_and_taken_back_and_missing_edges_are_shown(
+    page: Page, company: Company, sessions: Sessions
+) -> None:
+    begin(sessions, company, travel())
+    log_in(page, company.elena)
+    page.goto("/processes/travel/canvas")
+    expect(page.locator(".react-flow__node")).to_have_count(3)
+    page.keyboard.press("v")
+    expect(page.get_by_text("0 of 3 edges are taken by scenarios")).to_be_visible()
+    page.keyboard.press("y")
+    text = page.get_by_label("YAML", exact=True).last
+    expect(text).to_have_value(re.compile("name: Manager"))
+    text.fill(text.input_value().replace("name: Manager", "name: Boss"))
+    page.get_by_role("button", name="Write it into the draft").click()
+    expect(page.locator(".react-flow__node", has_text="Boss")).to_have_count(1)
+    expect(text).to_have_value(re.compile("name: Boss"))
+    text.fill(text.input_value().replace("type: approval", "type: [approval"))
+    page.get_by_role("button", name="Write it into the draft").click()
+    expect(page.locator(".designer-saved")).to_contain_text("this is no YAML")
+    expect(text).to_have_value(re.compile(r"type: \[approval"))
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".react-flow__node", has_text="Manager")).to_have_count(1)
+    node = stored(sessions).node("ask")
+    assert node is not None
+    assert node.name == "Manager"
+
+
+def test_a_chosen_edge_gets_its_scenario_with_one_button(
+    page: Page, company: Company, sessions: Sessions
+) -> None:
+    begin(sessions, company, travel())
+    log_in(page, company.elena)
+    page.goto("/processes/travel/canvas")
+    page.locator('.react-flow__edge[data-id="ask-false_branch>no"]').focus()
+    page.keyboard.press("v")
+    expect(page.get_by_text("0 of 3 edges are taken by scenarios")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Make a scenario that takes this edge").click()
+    expect(page.get_by_text("2 of 3 edges are taken by scenarios")).to_be_visible()
+    assert [each.name for each in stored(sessions).scenarios] == ["Manager: no"]

@@ -26,7 +26,8 @@ def canvas(key: str) -> ResponseReturnValue:
             each.key: {"title": each.title[Language.ENGLISH], "branches": each.branches} for each in kinds
         },
         "paths": {
-            name: url_for(f"designer.processes_{name}", key=key) for name in ("edit", "inspect", "draft", "coverage")
+            name: url_for(f"designer.processes_{name}", key=key)
+            for name in ("edit", "inspect", "draft", "coverage")
         },
     }
     return render_template(

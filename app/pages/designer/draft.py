@@ -60,14 +60,13 @@ def open_draft(key: str) -> Opened:
     return Opened(row, shown.process, shown.version, shown.state, draft.revision if draft else 0)
 
 
-def save(key: str, revision: int, operations: Sequence[Operation]) -> Saved:
-    """Apply operations to the draft and save it; the caller commits.
+def save(opened: Opened, revision: int, operations: Sequence[Operation]) -> Saved:
+    """Apply operations to the draft that was opened and save it; the caller commits.
 
     Raises:
         NotFound. DraftChanged: somebody saved since `revision`.
         CannotBeApplied, InvalidFields: as `rules.process_edit.apply`.
     """
-    opened = open_draft(key)
     if opened.revision != revision:
         raise DraftChanged(
             _("The draft was changed meanwhile: it has revision %(num)s by now.", num=opened.revision),
@@ -76,7 +75,9 @@ def save(key: str, revision: int, operations: Sequence[Operation]) -> Saved:
     process, back = apply_and_invert(opened.process, operations)
     if to_content(process) == to_content(opened.process):
         return Saved(opened, ())
-    saved = processes.save_draft(database.session(), key, to_content(process), current_person().id, revision)
+    saved = processes.save_draft(
+        database.session(), opened.key, to_content(process), current_person().id, revision
+    )
     return Saved(Opened(opened.row, process, saved.version, DRAFT, saved.revision), back)
 
 

@@ -6,15 +6,16 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from app.pages.designer.typed import read_field
+from app.pages.designer.typed import read_field, read_seconds
 from app.process_yaml import read_definition
 from rules.errors import Invalid
-from rules.process import LONGEST_ID, RESERVED_IDS, Edge, EdgeType, Node, Process, Scenario
+from rules.process import LONGEST_ID, RESERVED_IDS, Edge, EdgeType, Node, Process, Retry, Scenario
 from rules.process_content import edge_content, node_content, read_edge, read_node, to_content
 from rules.process_cover_make import cover, scenario_for
 from rules.process_diff import diff
@@ -105,8 +106,23 @@ def _save_node(process: Process, form: Form) -> Iterator[Operation]:
     wanted: dict[str, Any] = {name: form.get(name, "").strip() or None for name in _NODE_FIELDS}
     wanted["quorum"] = _whole(form.get("quorum", "")) if wanted["join"] == "quorum" else None
     wanted["cancel_rest"] = True if form.get("cancel_rest") and wanted["join"] in ("any", "quorum") else None
+    if "retry.attempts" in form:
+        wanted["retry"] = _retry(node, form)
     yield from _set(Kind.SET_NODE, node.id, node_content(node), _usual_left_out(node, wanted))
     yield from _set_config(node, form)
+
+
+def _retry(node: Node, form: Form) -> dict[str, Any] | None:
+    """How often it is tried, without what is as usual; None where all of it is, and nobody had said so."""
+    usual, found = Retry(), {}
+    for each in fields(Retry):
+        text = form.get(f"retry.{each.name}", "").strip()
+        if text:
+            lasts = each.name.endswith("_seconds")
+            value = read_seconds(text, f"retry.{each.name}") if lasts else _whole(text)
+            if value != getattr(usual, each.name):
+                found[each.name] = value
+    return found if found or node.retry == usual else None
 
 
 def _usual_left_out(node: Node, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,8 +208,11 @@ def _save_process(process: Process, form: Form) -> Iterator[Operation]:
                 }
             )
     failure = form.get("on_branch_failure", "")
+    lasts = form.get("detached_timeout", "").strip()
+    seconds = read_seconds(lasts, "detached_timeout") if lasts else Process.detached_timeout_seconds
     wanted = {
         "name": form.get("name", "").strip() or None,
+        "detached_timeout_seconds": None if seconds == Process.detached_timeout_seconds else seconds,
         "inputs": sorted(inputs, key=lambda each: str(each["name"])) or None,
         "on_branch_failure": failure if failure == "finish_running" else None,
     }

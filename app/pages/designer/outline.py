@@ -17,11 +17,22 @@ from app.errors import is_htmx, wants_json
 from app.pages.designer.draft import Opened, Saved, answer, open_draft, problems_of, save
 from app.pages.designer.operations import form_operations, read_operations
 from app.pages.designer.routes import pages
-from app.pages.designer.typed import FormField, form_field
+from app.pages.designer.typed import FormField, form_field, write_seconds
 from app.process_yaml import write_yaml
 from rules.errors import BusinessError, Invalid, InvalidFields, NotFound
 from rules.person import Act, Role
-from rules.process import Edge, EdgeType, Join, Node, OnBranchFailure, OnError, OnTimeout, Process, ValueKind
+from rules.process import (
+    Edge,
+    EdgeType,
+    Join,
+    Node,
+    OnBranchFailure,
+    OnError,
+    OnTimeout,
+    Process,
+    Retry,
+    ValueKind,
+)
 from rules.process_condition import READ_AS, Operator
 from rules.process_content import to_content
 from rules.process_edit import Operation, describe
@@ -98,7 +109,7 @@ def edit(key: str) -> ResponseReturnValue:
             if request.is_json
             else form_operations(opened.process, request.form)
         )
-        saved = save(key, _revision(sent.get("revision")), operations)
+        saved = save(opened, _revision(sent.get("revision")), operations)
     except BusinessError as refusal:
         if wants_json() or isinstance(refusal, NotFound):
             raise
@@ -151,7 +162,10 @@ def _refused(opened: Opened, refusal: BusinessError) -> ResponseReturnValue:
 
 def _page(opened: Opened, told: Told, status: int = 200) -> ResponseReturnValue:
     part = "designer/_outline.html" if is_htmx() else "designer/outline.html"
-    return make_response(render_template(part, **_shown(opened, told)), status)
+    shown = _shown(opened, told)
+    return make_response(
+        render_template(part, lines=_lines(opened.process, shown["problems"]), **shown), status
+    )
 
 
 def _shown(opened: Opened, told: Told) -> dict[str, Any]:
@@ -166,7 +180,6 @@ def _shown(opened: Opened, told: Told) -> dict[str, Any]:
     return {
         "opened": opened,
         "process": process,
-        "lines": _lines(process, problems),
         "problems": problems,
         "errors": sum(each.severity is Severity.ERROR for each in problems),
         "told": told,
@@ -212,6 +225,8 @@ def _words(process: Process) -> dict[str, Any]:
         "on_errors": list(OnError),
         "on_timeouts": list(OnTimeout),
         "on_failures": list(OnBranchFailure),
+        "usual_retry": Retry(),
+        "say_seconds": write_seconds,
         "kinds": list(ValueKind),
         "operators": list(Operator),
         "read_as": READ_AS,

@@ -35,7 +35,7 @@ def change(key: str) -> ResponseReturnValue:
     opened, revision = open_draft(key), request.form.get("revision", "")
     try:
         operations = form_operations(opened.process, request.form)
-        save(key, int(revision) if revision.isascii() and revision.isdigit() else -1, operations)
+        save(opened, int(revision) if revision.isascii() and revision.isdigit() else -1, operations)
     except NotFound:
         raise
     except BusinessError as refusal:

@@ -110,7 +110,8 @@ def keep(key: str) -> ResponseReturnValue:
         name = request.form.get("name", "").strip()
         if not name:
             raise Invalid(_("Please give the scenario a name."), "name")
-        save(key, open_draft(key).revision, [set_scenario(as_it_goes(plan, name, typed.chosen))])
+        opened = open_draft(key)
+        save(opened, opened.revision, [set_scenario(as_it_goes(plan, name, typed.chosen))])
     except BusinessError as refusal:
         database.session().rollback()
         shown = _tried(process) | {

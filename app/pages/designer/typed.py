@@ -9,9 +9,13 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
-from rules.process_node import Field, FieldKind
+from flask_babel import gettext as _
+
+from rules.errors import Invalid
+from rules.process_node import Field, FieldKind, parse_duration
 
 #: How many rows of people, tests or values a form is read for.
 MOST_ROWS: Final = 60
@@ -57,6 +61,23 @@ def read_field(field: Field, inputs: Inputs) -> Any:
     if raw:
         return read_value(raw)
     return _READ.get(field.kind, _read_text)(inputs, field)
+
+
+def read_seconds(text: str, field: str) -> int:
+    """The seconds of a duration such as 90 s, 15 min, 12 h or 3 d, and 0; raises Invalid."""
+    text = text.strip()
+    found = timedelta() if text == "0" else parse_duration(text)
+    if found is None:
+        raise Invalid(_("Please write a time such as 90 s, 15 min, 12 h or 3 d."), field)
+    return int(found.total_seconds())
+
+
+def write_seconds(seconds: int) -> str:
+    """Seconds as the shortest duration that `read_seconds` reads as them."""
+    for unit, many in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds and seconds % many == 0:
+            return f"{seconds // many} {unit}"
+    return f"{seconds} s" if seconds else "0"
 
 
 def read_value(text: str) -> Any:
