@@ -66,12 +66,8 @@ class RequestRow(Base):
         Index("ix_request_requester_id_submitted_at", "requester_id", "submitted_at"),
         Index("ix_request_status_submitted_at", "status", "submitted_at"),
         Index("ix_request_department_id_submitted_at", "department_id", "submitted_at"),
-        Index(
-            "uq_request_run_node",
-            "run_id", "run_node", "run_iteration",
-            unique=True,
-            postgresql_where=text("run_node IS NOT NULL"),
-        ),
+        Index("uq_request_run_node", "run_id", "run_node", "run_iteration",
+              unique=True, postgresql_where=text("run_node IS NOT NULL")),
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -182,16 +178,9 @@ def submit(
         return _submitted_before(session, requester.id, key, payload_hash)
     row = _insert(session, request_id, draft, requester, payload_hash, ordered_by)
     audit.record(
-        session,
-        Actor.person(requester.id),
-        "request.submitted",
-        row.id,
-        number=row.number,
-        amount=str(row.amount),
-        currency=row.currency,
-        asin=row.asin,
-        content_hash=row.content_hash,
-    )
+        session, Actor.person(requester.id), "request.submitted", row.id, number=row.number,
+        amount=str(row.amount), currency=row.currency, asin=row.asin, content_hash=row.content_hash,
+    )  # fmt: skip
     if ordered_by is not None:
         return row
     route.choose(session, row.id, requester, row.total, build.live_builds)
