@@ -207,15 +207,10 @@ def _submitted_before(session: Session, person_id: UUID, key: str, payload_hash:
 
 
 def _insert(
-    session: Session,
-    request_id: UUID,
-    draft: Draft,
-    requester: PersonRow,
-    payload_hash: str,
+    session: Session, request_id: UUID, draft: Draft, requester: PersonRow, payload_hash: str,
     ordered_by: Place | None,
-) -> RequestRow:
+) -> RequestRow:  # fmt: skip
     product = draft.product
-    run_id, run_node, run_iteration = ordered_by or (None, None, None)
     row = RequestRow(
         id=request_id,
         number=format_number(now(session).year, session.scalars(select(NUMBERS.next_value())).one()),
@@ -237,11 +232,9 @@ def _insert(
         content_hash=content_hash(product, draft.quantity, draft.amount),
         payload_hash=payload_hash,
         status=Status.SUBMITTED.value,
-        # At once, not afterwards: what is told of the new request names the run that caused it.
-        run_id=run_id,
-        run_node=run_node,
-        run_iteration=run_iteration,
     )
+    if ordered_by is not None:  # at once, not afterwards: what is told of it names the run that caused it
+        row.run_id, row.run_node, row.run_iteration = ordered_by
     session.add(row)
     session.flush()
     return row
