@@ -33,7 +33,7 @@ class Layout:
 
     Attributes:
         boxes: node id -> its left upper corner; the start under START.
-        bends: edge id -> the middles of the gaps through which it passes other nodes, from its source on.
+        bends: edge id -> the points through which it passes other nodes, from its source on.
     """
 
     boxes: Mapping[str, Point]
@@ -80,7 +80,8 @@ def _in_rows(process: Process) -> Layout:
             if key[1] == _NODE:
                 boxes[key[0]] = (middle - (DOT if key[0] == START else WIDTH) // 2, top)
             else:
-                bends.setdefault(key[0], []).append((middle, top + HEIGHT // 2))
+                # Straight down between the nodes of a row, so that it bends only in the room between rows.
+                bends.setdefault(key[0], []).extend([(middle, top), (middle, top + HEIGHT)])
     return Layout(boxes, bends)
 
 
