@@ -37,7 +37,7 @@ _USUAL: Final = {
 }
 
 
-@pages.get("/timetables", endpoint="timetables")
+@pages.get("/timetables", endpoint="processes_timetables")
 @opens(Act.READ_PROCESS)
 def timetables() -> ResponseReturnValue:
     """Every timetable, what it starts and when next."""
@@ -55,21 +55,21 @@ def timetables() -> ResponseReturnValue:
     return render_template("designer/timetables.html", rows=rows)
 
 
-@pages.get("/timetables/next", endpoint="timetables_next")
+@pages.get("/timetables/next", endpoint="processes_timetables_next")
 @opens(Act.READ_PROCESS)
 def next_times() -> ResponseReturnValue:
     """The next times of the cron words and the zone that are being typed, as a part of the form."""
     return render_template("designer/_next_times.html", **_next(request.args))
 
 
-@pages.get("/timetables/new", endpoint="timetables_new")
+@pages.get("/timetables/new", endpoint="processes_timetables_new")
 @opens(Act.DEPLOY_PROCESS)
 def new_timetable() -> ResponseReturnValue:
     """The form of a new one; `process` says which process it is to start."""
     return _page(None, {**_USUAL, "process": request.args.get("process", "")}, {})
 
 
-@pages.post("/timetables/new", endpoint="timetables_create")
+@pages.post("/timetables/new", endpoint="processes_timetables_create")
 @opens(Act.DEPLOY_PROCESS)
 def create_timetable() -> ResponseReturnValue:
     """Write a new one down."""
@@ -77,11 +77,11 @@ def create_timetable() -> ResponseReturnValue:
         row = process_timetable.create(database.session(), _content(), current_person().id, _why())
     except BusinessError as refusal:
         return make_response(_page(None, request.form, _problems(refusal)), refusal.status)
-    address = url_for("designer.timetables_one", timetable_id=row.id)
+    address = url_for("designer.processes_timetables_one", timetable_id=row.id)
     return start_form.saved(_("The timetable is on."), address)
 
 
-@pages.get("/timetables/<uuid:timetable_id>", endpoint="timetables_one")
+@pages.get("/timetables/<uuid:timetable_id>", endpoint="processes_timetables_one")
 @opens(Act.READ_PROCESS)
 def one_timetable(timetable_id: UUID) -> ResponseReturnValue:
     """One timetable with its form and what became of the last planned times."""
@@ -89,7 +89,7 @@ def one_timetable(timetable_id: UUID) -> ResponseReturnValue:
     return _page(row, _typed(row), {})
 
 
-@pages.post("/timetables/<uuid:timetable_id>", endpoint="timetables_change")
+@pages.post("/timetables/<uuid:timetable_id>", endpoint="processes_timetables_change")
 @opens(Act.DEPLOY_PROCESS)
 def change_timetable(timetable_id: UUID) -> ResponseReturnValue:
     """Give it another content."""
@@ -101,11 +101,11 @@ def change_timetable(timetable_id: UUID) -> ResponseReturnValue:
         )
     except BusinessError as refusal:
         return make_response(_page(row, request.form, _problems(refusal)), refusal.status)
-    address = url_for("designer.timetables_one", timetable_id=timetable_id)
+    address = url_for("designer.processes_timetables_one", timetable_id=timetable_id)
     return start_form.saved(_("The timetable is changed."), address)
 
 
-@pages.post("/timetables/<uuid:timetable_id>/switch", endpoint="timetables_switch")
+@pages.post("/timetables/<uuid:timetable_id>/switch", endpoint="processes_timetables_switch")
 @opens(Act.DEPLOY_PROCESS)
 def switch_timetable(timetable_id: UUID) -> ResponseReturnValue:
     """Switch it on or off, or take it away."""
@@ -114,13 +114,13 @@ def switch_timetable(timetable_id: UUID) -> ResponseReturnValue:
     try:
         if act == "remove":
             process_timetable.remove(session, timetable_id, person.id, start_form.revision(), _why())
-            return start_form.saved(_("The timetable is removed."), url_for("designer.timetables"))
+            return start_form.saved(_("The timetable is removed."), url_for("designer.processes_timetables"))
         is_on = act == "on"
         process_timetable.switch(session, timetable_id, is_on, person.id, start_form.revision(), _why())
     except BusinessError as refusal:
         problems = {f"switch.{name}": said for name, said in start_form.problems_of(refusal).items()}
         return make_response(_page(row, _typed(row), problems), refusal.status)
-    address = url_for("designer.timetables_one", timetable_id=timetable_id)
+    address = url_for("designer.processes_timetables_one", timetable_id=timetable_id)
     return start_form.saved(start_form.switched(is_on), address)
 
 

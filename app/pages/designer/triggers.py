@@ -32,7 +32,7 @@ _LEAD: Final = f"config.{CONDITION.name}"
 _OF_EVENTS: Final = ("event.decision", "event.at", "event.id", "event.changed", "event.before.status")
 
 
-@pages.get("/triggers", endpoint="triggers")
+@pages.get("/triggers", endpoint="processes_triggers")
 @opens(Act.READ_PROCESS)
 def triggers() -> ResponseReturnValue:
     """Every trigger, what it starts, and what became of the last event there."""
@@ -44,14 +44,14 @@ def triggers() -> ResponseReturnValue:
     return render_template("designer/triggers.html", rows=rows)
 
 
-@pages.get("/triggers/new", endpoint="triggers_new")
+@pages.get("/triggers/new", endpoint="processes_triggers_new")
 @opens(Act.DEPLOY_PROCESS)
 def new_trigger() -> ResponseReturnValue:
     """The form of a new one; `process` says which process it is to start."""
     return _page(None, {"process": request.args.get("process", "")}, None, {})
 
 
-@pages.post("/triggers/new", endpoint="triggers_create")
+@pages.post("/triggers/new", endpoint="processes_triggers_create")
 @opens(Act.DEPLOY_PROCESS)
 def create_trigger() -> ResponseReturnValue:
     """Write a new one down."""
@@ -59,11 +59,11 @@ def create_trigger() -> ResponseReturnValue:
         row = process_trigger.create(database.session(), _content(), current_person().id, _why())
     except BusinessError as refusal:
         return _refused(None, refusal)
-    address = url_for("designer.triggers_one", trigger_id=row.id)
+    address = url_for("designer.processes_triggers_one", trigger_id=row.id)
     return start_form.saved(_("The trigger is on: events that happen from now on count."), address)
 
 
-@pages.get("/triggers/<uuid:trigger_id>", endpoint="triggers_one")
+@pages.get("/triggers/<uuid:trigger_id>", endpoint="processes_triggers_one")
 @opens(Act.READ_PROCESS)
 def one_trigger(trigger_id: UUID) -> ResponseReturnValue:
     """One trigger with its form and what events of late did there."""
@@ -71,7 +71,7 @@ def one_trigger(trigger_id: UUID) -> ResponseReturnValue:
     return _page(row, _typed(row), row.condition, {})
 
 
-@pages.post("/triggers/<uuid:trigger_id>", endpoint="triggers_change")
+@pages.post("/triggers/<uuid:trigger_id>", endpoint="processes_triggers_change")
 @opens(Act.DEPLOY_PROCESS)
 def change_trigger(trigger_id: UUID) -> ResponseReturnValue:
     """Give it another content."""
@@ -83,11 +83,11 @@ def change_trigger(trigger_id: UUID) -> ResponseReturnValue:
         )
     except BusinessError as refusal:
         return _refused(row, refusal)
-    address = url_for("designer.triggers_one", trigger_id=trigger_id)
+    address = url_for("designer.processes_triggers_one", trigger_id=trigger_id)
     return start_form.saved(_("The trigger is changed."), address)
 
 
-@pages.post("/triggers/<uuid:trigger_id>/switch", endpoint="triggers_switch")
+@pages.post("/triggers/<uuid:trigger_id>/switch", endpoint="processes_triggers_switch")
 @opens(Act.DEPLOY_PROCESS)
 def switch_trigger(trigger_id: UUID) -> ResponseReturnValue:
     """Switch it on or off."""
@@ -98,7 +98,7 @@ def switch_trigger(trigger_id: UUID) -> ResponseReturnValue:
     except BusinessError as refusal:
         problems = {f"switch.{name}": said for name, said in start_form.problems_of(refusal).items()}
         return make_response(_page(row, _typed(row), row.condition, problems), refusal.status)
-    address = url_for("designer.triggers_one", trigger_id=trigger_id)
+    address = url_for("designer.processes_triggers_one", trigger_id=trigger_id)
     return start_form.saved(start_form.switched(is_on), address)
 
 
