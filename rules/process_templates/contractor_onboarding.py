@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rules.person import Role
-from rules.process_gallery import (
+from rules.process_gallery import Nodes, (
     BOSS,
     DEADLINE,
     REMINDER,
@@ -22,8 +22,8 @@ from rules.process_language import Language, both
 from rules.process_node import Field, FieldKind
 
 
-def _shape(values: Mapping[str, Any], language: Language) -> Shape:
-    nodes = {
+def _nodes(values: Mapping[str, Any], language: Language) -> Nodes:
+    return {
         "manager": (
             "approval",
             both("Manager", "Responsable")[language],
@@ -88,6 +88,10 @@ def _shape(values: Mapping[str, Any], language: Language) -> Shape:
         ),
         **ends(language),
     }
+
+
+def _shape(values: Mapping[str, Any], language: Language) -> Shape:
+    nodes = dict(_nodes(values, language))
     again = ("contract", "no", "papers")
     ways = [
         ("", "", "manager"), ("manager", "yes", "papers"), ("manager", "no", "stop"), ("papers", "", "contract"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rules.person import Role
-from rules.process_gallery import (
+from rules.process_gallery import Nodes, (
     DEADLINE,
     REMINDER,
     REQUESTER,
@@ -22,8 +22,8 @@ from rules.process_gallery import (
 from rules.process_language import Language, both
 
 
-def _shape(values: Mapping[str, Any], language: Language) -> Shape:
-    nodes = {
+def _nodes(values: Mapping[str, Any], language: Language) -> Nodes:
+    return {
         "received": (
             "notify",
             both("Tell: received", "Avisar: recibida")[language],
@@ -78,6 +78,10 @@ def _shape(values: Mapping[str, Any], language: Language) -> Shape:
         ),
         **ends(language),
     }
+
+
+def _shape(values: Mapping[str, Any], language: Language) -> Shape:
+    nodes = dict(_nodes(values, language))
     ways = [
         ("", "", "received"), ("received", "also", "security"), ("received", "also", "within"),
         ("within", "yes", "paid_for"), ("within", "no", "finance"), ("finance", "yes", "paid_for"),
