@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rules.person import Role
-from rules.process_gallery import Nodes, (
+from rules.process_gallery import (
     BOSS,
     DEADLINE,
     REMINDER,
     REQUESTER,
+    Nodes,
     Shape,
     Template,
     ask,
@@ -80,7 +81,7 @@ def _nodes(values: Mapping[str, Any], language: Language) -> Nodes:
         "begin": ("wait", both("First day", "Primer día")[language], {"until": "{{input.begins_at}}"}),
         "stop": (
             "notify",
-            both("Tell: not possible", "Avisar: no es posible")[language],
+            both("Tell: not possible", "Avisar: no puede ser")[language],
             tell(
                 REQUESTER,
                 both("{{input.contractor}} cannot begin", "{{input.contractor}} no puede empezar")[language],

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rules.person import Role
-from rules.process_gallery import Nodes, (
+from rules.process_gallery import (
     DEADLINE,
     REMINDER,
     REQUESTER,
+    Nodes,
     Shape,
     Template,
     ask,
