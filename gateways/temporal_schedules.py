@@ -64,8 +64,7 @@ async def put_in_line(client: Client, wanted: Wanted) -> Done:
 
     def mend(found: ScheduleUpdateInput) -> ScheduleUpdate | None:
         nonlocal done
-        state = found.description.schedule.state
-        if (state.note, state.paused) == (wanted.fingerprint, wanted.is_paused):
+        if _told(found.description.schedule) == _told(schedule):
             done = Done.NOTHING
             return None
         done = Done.UPDATED
@@ -120,12 +119,19 @@ def _schedule(wanted: Wanted) -> Schedule:
     )
 
 
-def _ranges(values: Sequence[int]) -> list[ScheduleRange]:
-    """The values as few ranges."""
+def _told(schedule: Schedule) -> tuple[Any, ...]:
+    """What a schedule says that somebody may have changed; what it starts is told by the fingerprint in its note."""
+    spec, policy, state = schedule.spec, schedule.policy, schedule.state
+    times = (list(spec.calendars), list(spec.intervals), list(spec.skip), spec.time_zone_name)
+    return (*times, policy.overlap, policy.catchup_window, state.note, state.paused)
+
+
+def _ranges(values: Sequence[int]) -> tuple[ScheduleRange, ...]:
+    """The values as few ranges, in the form in which the server gives them back."""
     ranges: list[ScheduleRange] = []
     for value in values:
         if ranges and ranges[-1].end == value - 1:
             ranges[-1] = ScheduleRange(ranges[-1].start, value)
         else:
             ranges.append(ScheduleRange(value, value))
-    return ranges
+    return tuple(ranges)

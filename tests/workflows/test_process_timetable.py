@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
-from temporalio.client import ScheduleBackfill, ScheduleHandle
+from temporalio.client import ScheduleBackfill, ScheduleHandle, ScheduleUpdate, ScheduleUpdateInput
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
@@ -144,8 +144,23 @@ def test_what_somebody_does_to_a_schedule_at_temporal_is_mended(play: Play) -> N
         assert again is not None
         assert again > mended
         assert not (await schedule.describe()).schedule.state.paused
+        await schedule.update(_elsewhere)
+        await desk.look()
+        last = look(hall, timetable_id).mended_at
+        assert last is not None
+        assert last > again
+        assert (await schedule.describe()).schedule.spec.time_zone_name == "Europe/Madrid"
+        await desk.look()
+        assert look(hall, timetable_id).mended_at == last
 
     play(journey)
+
+
+def _elsewhere(found: ScheduleUpdateInput) -> ScheduleUpdate:
+    """The same schedule in another zone, as a page of Temporal would change it."""
+    schedule = found.description.schedule
+    schedule.spec.time_zone_name = "Asia/Tokyo"
+    return ScheduleUpdate(schedule)
 
 
 def test_a_timetable_that_is_changed_switched_off_and_removed_takes_its_schedule_along(play: Play) -> None:
