@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -75,7 +75,7 @@ class Process:
         self._woken: dict[str, None] = dict.fromkeys(carried.get("woken", []))
         self._waits: dict[str, Waiting] = {}
         self._awaiting: list[str] = carried.get("awaiting", [])
-        self._busy = 0
+        self._underway = steps.Underway()
         self._cancel_asked = False
         self._is_told = bool(carried.get("is_told"))
         lingers_until = carried.get("lingers_until")
@@ -143,15 +143,16 @@ class Process:
 
     async def _rest(self) -> None:
         """Nothing is left to be done now: tell Postgres, then wait until something happens."""
+        await asyncio.sleep(0)  # what was just started comes to its step, which counts it
         await self._tell()
         if self._has_news():
             return
-        if self._is_long() and not self._busy:
+        if self._is_long() and not self._underway.steps:
             workflow.continue_as_new(self._successor())
         until = self._lingers_until
         try:
             await workflow.wait_condition(
-                lambda: self._has_news() or (self._is_long() and not self._busy),
+                lambda: self._has_news() or (self._is_long() and not self._underway.steps),
                 timeout=None if until is None else max(until - workflow.now(), timedelta(0)),
                 timeout_summary="detached branches end",
             )
@@ -160,7 +161,7 @@ class Process:
 
     def _has_news(self) -> bool:
         came = bool(self._done or self._operations or self._moves or self._cancel_asked or self._broken)
-        return came or self._awaited() != self._awaiting
+        return came or self._awaited() != self._awaiting or self._underway.lets_tell(self._book)
 
     def _awaited(self) -> list[str]:
         """The roles that are waited for, each once."""
@@ -216,10 +217,10 @@ class Process:
         self._woken.pop(_key(turn), None)
         room = self._book.room_bytes
         step = NodeStep(self._given.run_id, turn.node, turn.iteration, node.type, node.title, config, room)
-        result = await self._counted(steps.run_node(step, node.retry or USUAL_RETRY))
+        result = await self._underway.during(steps.run_node(step, node.retry or USUAL_RETRY), node.type)
         if result.child is not None:
-            await self._counted(steps.run_part(result.child, node.title))
-            return await self._counted(steps.settle_node(self._settle(turn, WOKEN)))
+            await self._underway.during(steps.run_part(result.child, node.title))
+            return await self._look(turn, WOKEN)
         return result if result.outcome else await self._wait(turn, Waiting.of(result, workflow.now()))
 
     async def _wait(self, turn: Turn, waiting: Waiting) -> NodeResult:
@@ -229,24 +230,18 @@ class Process:
         try:
             while True:
                 why = await waiting.rest(key, self._woken, title)
-                result = await self._counted(steps.settle_node(self._settle(turn, why)))
+                result = await self._look(turn, why)
                 if result.outcome:
                     return result
                 waiting.awaits = list(result.awaits)
         finally:
             self._waits.pop(key, None)
 
-    def _settle(self, turn: Turn, why: str) -> SettleStep:
+    async def _look(self, turn: Turn, why: str) -> NodeResult:
+        """Look again at a node that waits."""
         node, room = self._node(turn), self._book.room_bytes
-        return SettleStep(self._given.run_id, turn.node, turn.iteration, node.type, node.title, why, room)
-
-    async def _counted(self, step: Awaitable[T]) -> T:
-        """A step, counted among those that have to end before the run can be continued as new."""
-        self._busy += 1
-        try:
-            return await step
-        finally:
-            self._busy -= 1
+        step = SettleStep(self._given.run_id, turn.node, turn.iteration, node.type, node.title, why, room)
+        return await self._underway.during(steps.settle_node(step), node.type)
 
     async def _filled(self, fill: Callable[[dict[str, Any]], T]) -> T:
         """What `fill` makes of the context, with those large values loaded that it leads into."""
@@ -316,7 +311,7 @@ class Process:
         if awaiting != self._awaiting:
             self._awaiting = awaiting
             workflow.upsert_search_attributes([AWAITING_ROLE.value_set(awaiting)])
-        elif not (ended or book.is_urgent or self._moved or (book.news and not self._busy)):
+        elif not (ended or self._moved or self._underway.lets_tell(book)):
             return
         told, moved = len(book.news), list(self._moved)
         result = book.end() if ended else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -9,6 +10,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from rules.process import Retry
+from rules.process_book import Book
 from rules.process_messages import (
     PROCESS,
     LoadedProcess,
@@ -37,12 +39,40 @@ UNTIL_DONE: Final = RetryPolicy(
 )
 #: Whoever only opens a wait needs nothing but Postgres, and waits for it.
 OPENS_A_WAIT: Final = ("wait", "wait_for_signal")
+#: Whoever is done, or waits, as soon as Postgres takes a row.
+NEEDS_ONLY_POSTGRES: Final = (*OPENS_A_WAIT, "approval", "notify", "sub_process")
 #: Whoever asks another system at each look.
 ASKS_OUTSIDE: Final = ("place_order",)
 CALL_OUTSIDE: Final = timedelta(seconds=60)
 ONE_TRANSACTION: Final = timedelta(seconds=10)
 #: A worker that died while it called another system is noticed after this long.
 HEARTBEAT: Final = timedelta(seconds=10)
+
+
+class Underway:
+    """The steps of a run that have begun and not ended; those have to end before it can be continued as new."""
+
+    def __init__(self) -> None:
+        self.steps = self._brief = 0
+
+    async def during(self, step: Awaitable[Result], node_type: str = "") -> Result:
+        """Count a step while it is under way."""
+        is_brief = node_type in NEEDS_ONLY_POSTGRES
+        self.steps += 1
+        self._brief += is_brief
+        try:
+            return await step
+        finally:
+            self.steps -= 1
+            self._brief -= is_brief
+
+    def lets_tell(self, book: Book) -> bool:
+        """Whether what the book has to tell should be told now.
+
+        What a step has written already can wait for the end of all steps; what nobody else will write, for those that
+        need only Postgres: where they cannot end, nothing could be told either.
+        """
+        return bool(book.news) and (not self.steps or (book.is_urgent and not self._brief))
 
 
 async def _local(name: str, given: Any, result: type[Result], summary: str) -> Result:
