@@ -12,7 +12,15 @@ from flask_babel import lazy_gettext as _l
 from app import database
 from app.access import current_person, may_here
 from rules.person import Act, Person, Role, may
-from storage import flag_proposal, inbox, process_inbox, process_incident, recheck, request_search
+from storage import (
+    department_process,
+    flag_proposal,
+    inbox,
+    process_inbox,
+    process_incident,
+    recheck,
+    request_search,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,12 @@ def _to_confirm(person: Person) -> int:
     return flag_proposal.count_for(database.session(), person.id)
 
 
+def _processes_to_agree(person: Person) -> int:
+    if not may(person.roles, Act.CHOOSE_PROCESS):
+        return 0
+    return department_process.count_for(database.session(), person.id)
+
+
 MENU: Final[list[Item]] = [
     Item("manager.inbox", _l("To decide"), "inbox", Act.DECIDE_REQUEST, _waiting, also="run.tasks"),
     Item("run.tasks", _l("Asked of me"), "inbox", Act.ANSWER_TASK, _tasks, unless=Act.DECIDE_REQUEST),
@@ -88,7 +102,7 @@ MENU: Final[list[Item]] = [
             Item("rollout.flags", _l("Flags"), "flag", Act.READ_FLAG, _to_confirm),
         ),
     ),
-    Item("designer.processes", _l("Processes"), "versions", Act.READ_PROCESS),
+    Item("designer.processes", _l("Processes"), "versions", Act.READ_PROCESS, _processes_to_agree),
     Item("run.runs", _l("Runs"), "arrows-split", Act.READ_RUN, _incidents),
     Item("auditor.trail", _l("Audit"), "history", Act.READ_AUDIT),
     Item("admin.people", _l("People"), "users", Act.MANAGE_PEOPLE),

@@ -9,6 +9,7 @@ from rules.errors import BusinessError, Invalid
 from rules.money import Money
 from rules.process import Process, ValueKind
 from rules.process_nodes import NODE_TYPES
+from rules.process_plan import make_plan
 from rules.product import Product
 from rules.request import Draft
 
@@ -67,6 +68,15 @@ def require_fit(process: Process) -> None:
     found = misfits(process)
     if found:
         raise CannotDecidePurchases(" ".join(found), "process")
+
+
+def steps_of(process: Process) -> tuple[str, ...]:
+    """What people call the steps that are not computed at once, in an order in which they may come."""
+    plan = make_plan(process)
+    nodes = (plan.nodes[number] for number in plan.order)
+    return tuple(
+        node.title for node in nodes if (kind := NODE_TYPES.get(node.type)) is None or not kind.is_inline
+    )
 
 
 def facts(draft: Draft, number: str, requester: str) -> dict[str, Any]:

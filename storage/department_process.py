@@ -133,6 +133,14 @@ def proposed(session: Session) -> Mapping[str, DepartmentProcessRow]:
     return _by_department(session, PROPOSED)
 
 
+def count_for(session: Session, person_id: UUID) -> int:
+    """How many proposals wait for this person as the second one."""
+    waiting = select(func.count()).where(
+        DepartmentProcessRow.state == PROPOSED, DepartmentProcessRow.proposed_by != person_id
+    )
+    return session.scalar(waiting) or 0
+
+
 def history(session: Session, limit: int = 50) -> Sequence[DepartmentProcessRow]:
     """What was followed or refused before, the latest first."""
     return session.scalars(

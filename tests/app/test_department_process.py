@@ -58,6 +58,10 @@ def test_a_process_is_followed_once_a_second_person_of_finance_agrees(
     carla, diego = browser_of(company.carla), browser_of(company.diego)
     assert carla.send(f"{PAGE}/marketing", CHOICE).status_code == 303
     assert "Finance wants to see everything." in carla.get(PAGE).text
+    assert ["Processes 1 waiting" in readable(each.get(PAGE).text) for each in (carla, diego)] == [
+        False,
+        True,
+    ]
     assert started(sessions, submitted(sessions, company.ana)) == [Kind.START_APPROVAL]
     assert carla.send(f"{PAGE}/proposals/{proposal(sessions)}/confirm").status_code == 403
     assert diego.send(f"{PAGE}/proposals/{proposal(sessions)}/confirm").status_code == 303
@@ -142,4 +146,5 @@ def test_the_form_says_before_which_process_a_request_will_follow(
     put_in_force(sessions, company)
     page = readable(ana.send("/requests", form(act="look_up")).text)
     assert "It will follow the process Two steps" in page
+    assert "Its steps: Manager, Finance, Order." in page
     assert "is asked at once" not in page

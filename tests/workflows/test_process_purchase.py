@@ -125,6 +125,7 @@ def test_a_request_follows_the_process_of_its_department_from_form_to_order(desk
                 page = await asyncio.to_thread(lambda: ana.get(f"/requests/{row.number}").text)
                 assert "Path: Two steps, version 1" in page
                 assert "Waiting for Bruno Blanco" in page
+                assert f"/runs/{row.run_id}" in page
                 said = await asyncio.to_thread(agree, bruno, row, "We need it.")
                 assert "Your answer is recorded" in said
                 await desk.carry()

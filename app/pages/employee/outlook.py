@@ -18,9 +18,7 @@ from rules.errors import Invalid
 from rules.flag import AUTOMATED_REVIEW, REVIEW_STRICTNESS
 from rules.money import Money, parse_amount
 from rules.person import Person, approver_line
-from rules.process_language import Language
-from rules.process_plan import make_plan
-from rules.process_words import tell
+from rules.process_purchase import steps_of
 from rules.product import Product
 from rules.request import Draft, Typed, parse_quantity, product_doubt
 from rules.review import History, ReviewInput, ReviewResult, review_content
@@ -46,7 +44,7 @@ class Outlook:
         decide_by: when an unanswered request would be rejected.
         duplicates: the person's requests for the same product within the last 30 days.
         process: what people call the process that the department's requests follow; empty for the built-in approval.
-        way: that process in sentences.
+        way: the steps of that process which take time, in the order in which they may come.
     """
 
     result: ReviewResult | None
@@ -93,7 +91,7 @@ def outlook_for(typed: Typed, product: Product, person: Person) -> Outlook:
         decide_by=deadline(now(session)),
         duplicates=requests.possible_duplicates(session, person.id, product.asin),
         process=(followed.process.name or followed.process_key) if followed else "",
-        way=tell(make_plan(followed.process), Language.ENGLISH) if followed else (),
+        way=steps_of(followed.process) if followed else (),
     )
 
 

@@ -159,7 +159,7 @@ def _facts(record: Record, until: float | None = None) -> dict[str, Any]:
 
 def _run_url(record: Record) -> str | None:
     """Where the run of the request's process is shown whole; None where there is none, or no such page for them."""
-    endpoint = "run.show_run"
+    endpoint = "run.runs_one"
     if record.run is None or not is_there(endpoint) or not may_here(Act.READ_RUN):
         return None
     return url_for(endpoint, run_id=record.run.run.id)
