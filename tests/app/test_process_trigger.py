@@ -168,6 +168,21 @@ def test_a_trigger_is_written_on_the_page_and_shown_as_it_was_typed(
     assert "a request is decided with a condition" in texts(elena.get("/triggers").text)
 
 
+def test_a_trigger_says_what_its_process_does_not_take_any_more(
+    elena: Browser, sessions: Sessions, company: Company
+) -> None:
+    address = elena.send("/triggers/new", typed()).location
+    assert "asks for something else" not in texts(elena.get(address).text)
+    end = {"end": {"type": "end", "config": {"result": "satisfied"}}}
+    inputs = [{"name": "who", "kind": "text"}]
+    with sessions.begin() as session:
+        deployed(session, company, content("follow-up", end, ">end", name="Follow up", inputs=inputs))
+    said = texts(elena.get(address).text)
+    assert "The process asks for something else by now" in said
+    assert "This input is missing." in said
+    assert "input.number: This process has no such input" in said
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

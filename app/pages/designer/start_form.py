@@ -13,6 +13,7 @@ from app import database
 from app.pages.designer.typed import read_value, write_value
 from rules.errors import BusinessError, InvalidFields
 from rules.process import Process
+from rules.process_unattended import check_input
 from storage import process as processes
 from storage.process import ProcessRow
 from storage.process_trigger import deployed_or_none
@@ -56,6 +57,17 @@ def problems_of(refusal: BusinessError) -> dict[str, str]:
     if isinstance(refusal, InvalidFields):
         return refusal.problems
     return {refusal.field or "": refusal.message}
+
+
+def misfit(process: Process | None, given: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, str]:
+    """What of an input the process does not take any more, by field; it may have got another version since."""
+    if process is None:
+        return {}
+    try:
+        check_input(process, given, there)
+    except BusinessError as refusal:
+        return problems_of(refusal)
+    return {}
 
 
 def saved(said: str, address: str) -> ResponseReturnValue:

@@ -85,8 +85,10 @@ def create_timetable() -> ResponseReturnValue:
 @opens(Act.READ_PROCESS)
 def one_timetable(timetable_id: UUID) -> ResponseReturnValue:
     """One timetable with its form and what became of the last planned times."""
-    row = process_timetable.there(database.session(), timetable_id)
-    return _page(row, _typed(row), {})
+    session = database.session()
+    row = process_timetable.there(session, timetable_id)
+    there, process = row.timetable.context(now(session)), start_form.chosen(row.process_key)
+    return _page(row, _typed(row), start_form.misfit(process, row.given, there))
 
 
 @pages.post("/timetables/<uuid:timetable_id>", endpoint="processes_timetables_change")

@@ -19,7 +19,7 @@ from rules.errors import BusinessError
 from rules.person import Act
 from rules.process_node import Field, FieldKind
 from rules.process_trigger import OPERATIONS
-from rules.process_trigger_event import FIELDS
+from rules.process_trigger_event import FIELDS, sample
 from rules.text import judge_why
 from storage import person as people
 from storage import process as processes
@@ -68,7 +68,8 @@ def create_trigger() -> ResponseReturnValue:
 def one_trigger(trigger_id: UUID) -> ResponseReturnValue:
     """One trigger with its form and what events of late did there."""
     row = process_trigger.by_id(database.session(), trigger_id)
-    return _page(row, _typed(row), row.condition, {})
+    there, process = sample(row.entity, row.operation), start_form.chosen(row.process_key)
+    return _page(row, _typed(row), row.condition, start_form.misfit(process, row.given, there))
 
 
 @pages.post("/triggers/<uuid:trigger_id>", endpoint="processes_triggers_change")
