@@ -23,7 +23,7 @@ from rules.process_language import Language, both
 from rules.process_node import Field, FieldKind
 
 
-def _nodes(values: Mapping[str, Any], language: Language) -> Nodes:
+def _questions(values: Mapping[str, Any], language: Language) -> Nodes:
     return {
         "manager": (
             "approval",
@@ -34,17 +34,6 @@ def _nodes(values: Mapping[str, Any], language: Language) -> Nodes:
                     language
                 ],
                 values,
-            ),
-        ),
-        "papers": (
-            "notify",
-            both("Ask for the contract", "Pedir el contrato")[language],
-            tell(
-                REQUESTER,
-                both(
-                    "Please send the contract of {{input.contractor}}",
-                    "Envía el contrato de {{input.contractor}}",
-                )[language],
             ),
         ),
         "contract": (
@@ -70,6 +59,22 @@ def _nodes(values: Mapping[str, Any], language: Language) -> Nodes:
                 values,
             ),
         ),
+    }
+
+
+def _rest(language: Language) -> Nodes:
+    return {
+        "papers": (
+            "notify",
+            both("Ask for the contract", "Pedir el contrato")[language],
+            tell(
+                REQUESTER,
+                both(
+                    "Please send the contract of {{input.contractor}}",
+                    "Envía el contrato de {{input.contractor}}",
+                )[language],
+            ),
+        ),
         "welcome": (
             "notify",
             both("Tell: all is ready", "Avisar: todo listo")[language],
@@ -81,7 +86,7 @@ def _nodes(values: Mapping[str, Any], language: Language) -> Nodes:
         "begin": ("wait", both("First day", "Primer día")[language], {"until": "{{input.begins_at}}"}),
         "stop": (
             "notify",
-            both("Tell: not possible", "Avisar: no puede ser")[language],
+            both("Tell: not possible", "Avisar: no empieza")[language],
             tell(
                 REQUESTER,
                 both("{{input.contractor}} cannot begin", "{{input.contractor}} no puede empezar")[language],
@@ -92,7 +97,7 @@ def _nodes(values: Mapping[str, Any], language: Language) -> Nodes:
 
 
 def _shape(values: Mapping[str, Any], language: Language) -> Shape:
-    nodes = dict(_nodes(values, language))
+    nodes = {**_questions(values, language), **_rest(language)}
     again = ("contract", "no", "papers")
     ways = [
         ("", "", "manager"), ("manager", "yes", "papers"), ("manager", "no", "stop"), ("papers", "", "contract"),
