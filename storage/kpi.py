@@ -27,16 +27,22 @@ DECIDED: Final = """
 , decided AS (
   SELECT r.department_id,
          review.id IS NOT NULL AS reviewed,
-         COALESCE(question.outcome, 'auto') AS outcome,
-         COALESCE(question.decided_at, review.finished_at) AS decided_at,
-         COALESCE(question.decided_at, review.finished_at) - r.submitted_at AS waited
+         final.outcome, final.decided_at, final.decided_at - r.submitted_at AS waited
   FROM scope r
   LEFT JOIN review ON review.request_id = r.id
   LEFT JOIN LATERAL (
     SELECT id, outcome, decided_at FROM decision
     WHERE request_id = r.id ORDER BY round DESC LIMIT 1
   ) question ON true
-  WHERE CASE WHEN question.id IS NULL THEN review.auto_approved AND r.auto_approved
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN r.run_id IS NULL OR r.auto_approved THEN COALESCE(question.outcome, 'auto')
+                WHEN r.auto_approved IS NULL THEN r.status ELSE 'approved' END AS outcome,
+           CASE WHEN r.run_id IS NOT NULL AND r.auto_approved IS NULL THEN r.closed_at
+                ELSE COALESCE(question.decided_at, review.finished_at) END AS decided_at
+  ) final
+  WHERE CASE WHEN r.run_id IS NOT NULL
+               THEN r.auto_approved IS NOT NULL OR r.status IN ('rejected', 'expired')
+             WHEN question.id IS NULL THEN review.auto_approved
              ELSE question.outcome IN ('approved', 'rejected', 'expired') END
 )
 SELECT GROUPING(department_id, week, month) AS level, department_id, week, month,

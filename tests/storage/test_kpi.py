@@ -172,3 +172,32 @@ def test_an_empty_company_has_no_figures_and_no_fault(session: Session) -> None:
 
 def test_a_department_of_no_such_name_counts_nothing(ledger: Ledger, report: Report) -> None:
     assert count(ledger.session, _scope(str(UUID(int=0)))).total == Tally()
+
+
+def test_what_follows_a_process_is_decided_when_the_process_has_decided(ledger: Ledger) -> None:
+    hour = timedelta(hours=1)
+    # the first of two has agreed, and a review that only advises has passed: nothing is decided
+    waiting = ledger.request(IN_W46, "awaiting_decision", run_id=ledger.run())
+    ledger.review(waiting, IN_W46, approved=True)
+    ledger.question(waiting, "approved", IN_W46 + hour)
+    # two agreed after 3 h, then it was ordered
+    agreed = ledger.request(
+        IN_W46, "completed", closed_at=IN_W46 + 4 * hour, auto_approved=False, run_id=ledger.run()
+    )
+    ledger.question(agreed, "approved", IN_W46 + hour)
+    ledger.question(agreed, "approved", IN_W46 + 3 * hour, round_number=2)
+    # a rule of the process refused what one had agreed to
+    refused = ledger.request(IN_W46, "rejected", closed_at=IN_W46 + 2 * hour, run_id=ledger.run())
+    ledger.question(refused, "approved", IN_W46 + hour)
+    # a released review was enough
+    auto = ledger.request(
+        IN_W46, "completed", closed_at=IN_W46 + hour, auto_approved=True, run_id=ledger.run()
+    )
+    ledger.review(auto, IN_W46, approved=True)
+    # withdrawn between two questions
+    withdrawn = ledger.request(IN_W46, "withdrawn", closed_at=IN_W46 + 2 * hour, run_id=ledger.run())
+    ledger.question(withdrawn, "approved", IN_W46 + hour)
+    ledger.session.flush()
+    total = count(ledger.session, _scope()).total
+    assert (total.decided, total.auto, total.approved, total.rejected) == (3, 1, 1, 1)
+    assert total.withdrawn == 1
