@@ -322,3 +322,78 @@ def test_page_follows_page_without_a_gap_or_a_repeat(
         found = page.split('rel="next"')[0].rsplit('href="', 1)[1] if 'rel="next"' in page else ""
         path = found.split('"')[0].replace("&amp;", "&")
     assert sorted(seen) == sorted(ids)
+
+
+def test_a_process_is_started_from_a_page_and_a_second_click_leads_to_the_same_run(
+    browser_of: Open, company: Company, sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        deployed(session, company, travel())
+    ana = browser_of(company.ana)
+    assert 'href="/runs/new/travel"' in ana.get("/runs/new").text
+    page = ana.get("/runs/new/travel").text
+    assert 'name="input.requester"' not in page
+    key = page.split('name="key" value="')[1].split('"')[0]
+    wrong = ana.send("/runs/new/travel", {"key": key, "input.amount": "a lot"})
+    assert wrong.status_code == 422
+    assert "This must be an amount" in wrong.text
+    assert "a lot" in wrong.text
+    assert "This input is missing." in ana.send("/runs/new/travel", {"key": key}).text
+    first, second = (ana.send("/runs/new/travel", {"key": key, "input.amount": "12.00"}) for _ in range(2))
+    assert first.status_code == 303
+    assert first.location == second.location
+    assert ana.get(first.location).status_code == 200
+    other = ana.send("/runs/new/travel", {"key": key, "input.amount": "13.00"})
+    assert other.status_code == 422
+    assert (
+        browser_of(company.julia).send("/runs/new/travel", {"key": key, "input.amount": "12.00"}).location
+        != first.location
+    )
+    assert ana.get("/runs/new/nothing").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "given"),
+    [
+        ("number", "3", 3), ("number", "2.5", 2.5), ("flag", "yes", True), ("flag", "no", False),
+        ("moment", "2026-12-01T09:00", "2026-12-01T09:00:00+00:00"), ("list", '["a"]', ["a"]),
+        ("object", '{"a": 1}', {"a": 1}), ("any", "as it is", "as it is"), ("text", "3", "3"),
+    ],
+)  # fmt: skip
+def test_what_is_typed_becomes_what_the_process_asks_for(
+    browser_of: Open, company: Company, sessions: Sessions, kind: str, typed: str, given: object
+) -> None:
+    definition = travel()
+    definition["inputs"] = [*definition["inputs"], {"name": "more", "kind": kind}]
+    with sessions.begin() as session:
+        deployed(session, company, definition)
+    form = {"key": "k", "input.amount": "1", "input.more": typed}
+    assert browser_of(company.ana).send("/runs/new/travel", form).status_code == 303
+    with sessions.begin() as session:
+        [run] = session.scalars(select(ProcessRunRow))
+        assert run.given["more"] == given
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed"),
+    [
+        ("number", "NaN"),
+        ("number", "three"),
+        ("flag", "maybe"),
+        ("moment", "soon"),
+        ("list", "{}"),
+        ("object", "["),
+    ],
+)
+def test_what_does_not_fit_is_refused_beside_its_field(
+    browser_of: Open, company: Company, sessions: Sessions, kind: str, typed: str
+) -> None:
+    definition = travel()
+    definition["inputs"] = [*definition["inputs"], {"name": "more", "kind": kind}]
+    with sessions.begin() as session:
+        deployed(session, company, definition)
+    form = {"key": "k", "input.amount": "1", "input.more": typed}
+    refused = browser_of(company.ana).send("/runs/new/travel", form)
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+    assert kinds(sessions) == []

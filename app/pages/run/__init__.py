@@ -4,6 +4,7 @@ from app.pages.run import impact as _impact  # noqa: F401  (their routes hang on
 from app.pages.run import moving as _moving  # noqa: F401
 from app.pages.run import one as _one  # noqa: F401
 from app.pages.run import operating as _operating  # noqa: F401
+from app.pages.run import starting as _starting  # noqa: F401
 from app.pages.run import tasks as _tasks  # noqa: F401
 from app.pages.run.routes import pages
 
