@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 
 from gateways import temporal_schedules
 from gateways.temporal_schedules import Done, Wanted
-from rules.errors import NotFound
+from rules.errors import BusinessError, NotFound
 from rules.messages import CONTROL_QUEUE
 from rules.process_timetable import Planned, fingerprint
 from rules.process_timetable_cron import counting_zone, read_cron, read_zone
@@ -63,10 +63,19 @@ class TimetableDesk:
     async def look(self) -> int:
         """Bring every schedule in line; 0, as what one look has left to do is for the next."""
         try:
-            for timetable_id in await asyncio.to_thread(self._all):
-                await carry_timetable(await self.connect(), self.sessions, timetable_id)
-        except (RPCError, RuntimeError, TimeoutError) as error:
+            client = await self.connect()
+        except (RPCError, RuntimeError) as error:
             log.warning("the schedules cannot be looked at", extra={"error": str(error)[:200]})
+            return 0
+        for timetable_id in await asyncio.to_thread(self._all):
+            try:
+                await carry_timetable(client, self.sessions, timetable_id)
+            except (
+                RPCError,
+                BusinessError,
+            ) as error:  # one that cannot be carried keeps none of the others up
+                told = {"timetable": str(timetable_id), "error": str(error)[:200]}
+                log.warning("a schedule is not in line", extra=told)
         return 0
 
     def _all(self) -> list[UUID]:

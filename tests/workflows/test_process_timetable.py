@@ -156,6 +156,22 @@ def test_what_somebody_does_to_a_schedule_at_temporal_is_mended(play: Play) -> N
     play(journey)
 
 
+def test_a_timetable_that_cannot_be_carried_keeps_no_other_up(play: Play) -> None:
+    async def journey(hall: Hall) -> None:
+        async def connected() -> Any:
+            return hall.client
+
+        broken, whole = sorted([set_up(hall), set_up(hall)])
+        with hall.sessions.begin() as session:  # as if the zone had gone from the machine's database of zones
+            process_timetable.by_id(session, broken, lock=True).zone = "Europe/Atlantis"
+        await TimetableDesk(hall.sessions, connected).look()
+        assert (look(hall, broken).in_line_with, look(hall, whole).in_line_with) == (None, 1)
+        with hall.sessions.begin() as session:
+            process_timetable.by_id(session, broken, lock=True).zone = "UTC"
+
+    play(journey)
+
+
 def _elsewhere(found: ScheduleUpdateInput) -> ScheduleUpdate:
     """The same schedule in another zone, as a page of Temporal would change it."""
     schedule = found.description.schedule
