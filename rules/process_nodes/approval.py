@@ -123,7 +123,7 @@ TYPE: Final = NodeType(
     outcomes=(Outcome.SATISFIED, Outcome.NOT_SATISFIED, Outcome.TIMEOUT),
     outputs={"decided_by": ValueKind.LIST, "note": ValueKind.TEXT, "decided_at": ValueKind.MOMENT},
     waits=True,
-    history_events=13,
+    history_events=14,
     check=_check,
     lets_go=_lets_go,
 )

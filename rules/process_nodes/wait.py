@@ -31,6 +31,6 @@ TYPE: Final = NodeType(
         Field("until", FieldKind.MOMENT, "Until when"),
     ),
     waits=True,
-    history_events=5,
+    history_events=7,
     check=_check,
 )

@@ -21,5 +21,5 @@ TYPE: Final = NodeType(
     outcomes=(Outcome.SATISFIED, Outcome.NOT_SATISFIED, Outcome.TIMEOUT),
     is_open=True,
     waits=True,
-    history_events=7,
+    history_events=8,
 )
