@@ -22,8 +22,10 @@ OVER = (NodeStatus.CANCELLED.value, NodeStatus.COMPLETED.value, NodeStatus.FAILE
 def note(session: Session, given: NoteNews) -> None:
     """Write what a run tells; harmless when repeated, and late news change nothing."""
     run = process_run.by_id(session, UUID(given.run_id), lock=True)
+    # First all nodes, then the request: whoever answers holds them in this order, too.
     for each in given.news:
         _note_one(session, run.id, each)
+    for each in given.news:
         if each.status in OVER:
             process_task.withdraw(session, run.id, each.node, each.iteration)
             process_callback.close(session, run.id, each.node, each.iteration)

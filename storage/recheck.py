@@ -21,6 +21,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -149,11 +150,13 @@ def _drawn(*columns: Any) -> Select[Any]:
     taken_back = select(DecisionRow.id).where(
         DecisionRow.request_id == ReviewRow.request_id, DecisionRow.outcome == Outcome.REJECTED.value
     )
+    # In a process a review may only advise.
+    lets_go = or_(RequestRow.run_id.is_(None), RequestRow.auto_approved.is_(True))
     return (
         select(*columns)
         .select_from(ReviewRow)
         .join(RequestRow, RequestRow.id == ReviewRow.request_id)
-        .where(ReviewRow.auto_approved, _is_drawn(), ~taken_back.exists())
+        .where(ReviewRow.auto_approved, _is_drawn(), ~taken_back.exists(), lets_go)
     )
 
 
