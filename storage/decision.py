@@ -226,10 +226,7 @@ def _asked_by_node(session: Session, row: RequestRow, shown_id: str) -> Decision
 def _answer_in_process(
     session: Session, row: RequestRow, decision: DecisionRow, decider: Person, given: Answer
 ) -> DecisionRow:
-    """Answer in the person's seat of the node; the question closes with the answer that decides it.
-
-    What a process is asked about never changes under its question, so the content shown is not compared.
-    """
+    """Answer in the person's seat of the node; the question closes with the answer that decides it."""
     check_may_decide(decider, row.requester_id, decision.asked_ids)
     if decision.outcome is not None or row.run_id is None:
         raise AlreadyDecided(describe_outcome(session, decision))
@@ -251,6 +248,7 @@ def close_asked(
 
     Whoever is asked by another node, if anybody, is awaited then.
     """
+    request.by_id(session, decision.request_id, lock=True)  # before its question, as in every act on one
     if not _close(session, decision.id, outcome, by, comment):
         return False
     actor = Actor.person(by) if by else SYSTEM

@@ -19,7 +19,10 @@ def steps(record: Record) -> list[Step]:
     """The steps in their order. A step that cannot come any more is left out."""
     row = record.row
     done = [Step(_("Submitted"), DONE, at=row.submitted_at)]
-    done += path(record) if record.run is not None else _checks(record)
+    if record.run is not None:
+        done += path(record)
+    elif row.run_id is None:  # what a node asks for was checked and agreed to in its run
+        done += _checks(record)
     done += _questions(record)
     return done + _end(record)
 

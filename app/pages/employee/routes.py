@@ -13,13 +13,20 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app import database
-from app.access import current_person, get_own_request, get_readable_request, may_here, opens
+from app.access import (
+    current_person,
+    get_own_request,
+    get_readable_request,
+    get_readable_run,
+    may_here,
+    opens,
+)
 from app.navigation import is_there
 from app.pages.employee.history import sentence, why_no_review
 from app.pages.employee.journey import steps
 from app.pages.employee.pace import Pace, pace_of
 from app.pages.employee.record import Record, gather
-from rules.errors import Invalid
+from rules.errors import Invalid, NotFound
 from rules.person import Act
 from rules.request import ENDED, NEXT, WITHDRAWABLE, Status
 from rules.text import clean_text
@@ -158,11 +165,15 @@ def _facts(record: Record, until: float | None = None) -> dict[str, Any]:
 
 
 def _run_url(record: Record) -> str | None:
-    """Where the run of the request's process is shown whole; None where there is none, or no such page for them."""
-    endpoint = "run.runs_one"
-    if record.run is None or not is_there(endpoint) or not may_here(Act.READ_RUN):
+    """Where the run that decides about it or asked for it is shown; None where there is none, or not for the reader."""
+    endpoint, run_id = "run.runs_one", record.row.run_id
+    if run_id is None or not is_there(endpoint) or not may_here(Act.READ_RUN):
         return None
-    return url_for(endpoint, run_id=record.run.run.id)
+    try:
+        get_readable_run(run_id)
+    except NotFound:
+        return None
+    return url_for(endpoint, run_id=run_id)
 
 
 def rule_set_url(rule_set: RuleSetRow | None) -> str | None:
