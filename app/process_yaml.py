@@ -17,6 +17,8 @@ import yaml
 from rules.errors import BusinessError, InvalidFields
 from rules.process import Process
 from rules.process_content import read_process
+from rules.process_list import from_list
+from rules.process_steps import from_steps
 
 #: A definition may have 200,000 bytes; written out with its scenarios and its layout it is longer.
 LONGEST_YAML: Final = 1_000_000
@@ -138,7 +140,7 @@ def read_text(text: str) -> Read:
 
 
 def read_definition(text: str, given: Mapping[str, str] | None = None) -> Process:
-    """The process that a text in JSON or YAML means; entries of `given` count before its own.
+    """The process that a text in JSON or YAML means: a graph, steps or a list; entries of `given` count first.
 
     Raises:
         YamlUnreadable. InvalidFields: with lines.
@@ -146,8 +148,10 @@ def read_definition(text: str, given: Mapping[str, str] | None = None) -> Proces
     read = read_text(text)
     if not isinstance(read.content, dict):
         raise YamlUnreadable("A process has entries such as key, nodes and edges; this text has none.")
+    content = {**read.content, **(given or {})}
+    parse = from_steps if "steps" in content else from_list if "list" in content else read_process
     try:
-        return read_process({**read.content, **(given or {})})
+        return parse(content)
     except InvalidFields as refusal:
         raise InvalidFields(read.placed(refusal.problems)) from None
 

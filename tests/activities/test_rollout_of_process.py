@@ -131,6 +131,20 @@ def test_what_a_version_names_is_looked_at_again_at_its_gate(desk: Desk, runner:
     assert row.gate["problems"]
 
 
+def test_a_version_whose_scenarios_do_not_take_every_edge_does_not_pass_its_gate(
+    desk: Desk, runner: ThreadRunner
+) -> None:
+    def made(session: Session) -> ProcessVersionRow:
+        deployed(session, desk.company, travel())
+        row = process.save_draft(session, "travel", travel(policy="all"), desk.company.elena.id, 0)
+        return process.check(session, "travel", row.revision)[0]
+
+    row = machine(desk, runner, within(desk, made)).go()
+    assert row.gate is not None
+    assert (row.state, row.gate["passed"]) == (State.PAUSED, False)
+    assert "No scenario takes the edge Manager (no) → no." in row.gate["scenarios"].values()
+
+
 def test_a_version_deployed_meanwhile_pauses_the_rollout_which_says_so(
     desk: Desk, runner: ThreadRunner
 ) -> None:

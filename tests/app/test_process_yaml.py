@@ -23,6 +23,7 @@ from app.process_yaml import (
 from rules.errors import InvalidFields
 from rules.process import Process
 from rules.process_content import content_hash, read_process, to_content
+from rules.process_steps import from_steps, to_steps
 from tests.rules.drafts import random_draft
 from tests.rules.graphs import GRAPHS, Graph
 
@@ -115,3 +116,17 @@ def test_json_is_read_as_json_whatever_is_in_it() -> None:
         with pytest.raises(YamlUnreadable) as refusal:
             read_text(broken)
         assert said in refusal.value.message
+
+
+@given(st.integers(0, 2**32).map(random.Random).map(random_draft))
+def test_the_step_form_in_yaml_is_the_same_process(process: Process) -> None:
+    if {edge.source for edge in process.edges if edge.source} <= {node.id for node in process.nodes}:
+        assert read_definition(write_yaml(to_steps(process))) == from_steps(to_steps(process))
+
+
+def test_an_ordered_list_in_yaml_is_read_and_its_faults_have_lines() -> None:
+    text = "key: trip\nlist:\n- activity: {type: notify, config: {subject: Hello}}\n- wait: 3 d\n"
+    assert [node.type for node in read_definition(text).nodes] == ["end", "notify", "wait"]
+    with pytest.raises(InvalidFields) as refusal:
+        read_definition(text + "- pause: 3 d\n")
+    assert refusal.value.problems["list[2]"].startswith("Line 5: ")

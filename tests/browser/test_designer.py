@@ -14,7 +14,7 @@ from rules.process import Process
 from storage import process as processes
 from tests.app.people import Company
 from tests.browser.conftest import barriers, log_in
-from tests.process_samples import content, travel
+from tests.process_samples import content, deployed, travel
 
 OpenPage = Callable[..., Page]
 Sessions = sessionmaker[Session]
@@ -283,10 +283,34 @@ def test_a_chosen_edge_gets_its_scenario_with_one_button(
     begin(sessions, company, travel())
     log_in(page, company.elena)
     page.goto("/processes/travel/canvas")
-    page.locator('.react-flow__edge[data-id="ask-false_branch>no"]').focus()
+    edge = page.locator('.react-flow__edge[data-id="ask-false_branch>no"]')
+    expect(edge).to_have_count(1)
     page.keyboard.press("v")
     expect(page.get_by_text("0 of 3 edges are taken by scenarios")).to_be_visible()
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="Make a scenario that takes this edge").click()
+    edge.press("Enter")
+    page.get_by_role("button", name="Make a scenario that takes this edge").press("Enter")
     expect(page.get_by_text("2 of 3 edges are taken by scenarios")).to_be_visible()
     assert [each.name for each in stored(sessions).scenarios] == ["Manager: no"]
+
+
+def test_the_canvas_shows_what_differs_from_the_version_in_force(
+    page: Page, company: Company, sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        deployed(session, company, travel())
+        later = travel(deadline="3 d")
+        later["nodes"] = [node for node in later["nodes"] if node["id"] != "no"] + [
+            {"id": "stop", "type": "end"}
+        ]
+        later["edges"] = [each for each in later["edges"] if each["target"] != "no"]
+        later["edges"].append({"source": "ask", "target": "stop", "type": "false_branch"})
+        processes.save_draft(session, "travel", later, company.elena.id, 0)
+    log_in(page, company.elena)
+    page.goto("/processes/travel/canvas")
+    expect(page.locator(".react-flow__node")).to_have_count(3)
+    page.keyboard.press("d")
+    expect(page.get_by_text("Against version 1: 2 new, 1 changed, 2 removed")).to_be_visible()
+    for node, mark in (("stop", "added"), ("ask", "changed"), ("no", "removed")):
+        expect(page.locator(f'.react-flow__node[data-id="{node}"]')).to_have_class(re.compile(f"is-{mark}"))
+    page.keyboard.press("d")
+    expect(page.locator(".react-flow__node")).to_have_count(3)

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Background, Controls, MiniMap, ReactFlow, applyNodeChanges, useReactFlow } from "@xyflow/react";
 import { HEIGHT, WIDTH, adding, arrange, connecting, copying, edgeId, op, pasting, picture, places, removing } from "./graph.js";
 import { useDraft } from "./draft.js";
-import { readCoverage } from "./server.js";
+import { readColours } from "./server.js";
 import { Find, Inspector, Palette, Problems } from "./panels.jsx";
 import { Step, Way } from "./step.jsx";
 
@@ -21,6 +21,7 @@ const KEYS = [
   ["I", "go to the form of what is chosen"],
   ["Y", "show or hide the YAML"],
   ["V", "show or hide which edges no scenario takes"],
+  ["D", "show or hide what differs from the version in force"],
 ];
 
 export function Designer({ given }) {
@@ -31,9 +32,9 @@ export function Designer({ given }) {
   const [found, setFound] = useState("");
   const [help, setHelp] = useState(false);
   const [text, setText] = useState(false);
-  const [covering, setCovering] = useState(false);
-  const coverage = useCoverage(paths, revision, covering);
-  const shown = useMemo(() => picture(process, problems, types, selected, found, coverage), [process, problems, types, selected, found, coverage]);
+  const [colouring, setColouring] = useState("");
+  const colours = useColours(paths, revision, colouring);
+  const shown = useMemo(() => picture(process, problems, types, selected, found, colours), [process, problems, types, selected, found, colours]);
   const [nodes, setNodes] = useState(shown.nodes);
   const copied = useRef(null);
   const search = useRef(null);
@@ -100,7 +101,8 @@ export function Designer({ given }) {
       i: () => intoInspector("input:not([type=hidden]), select, textarea"),
       l: layOut,
       y: () => setText((on) => !on),
-      v: () => setCovering((on) => !on),
+      v: () => setColouring((what) => (what === "coverage" ? "" : "coverage")),
+      d: () => setColouring((what) => (what === "changes" ? "" : "changes")),
       "?": () => setHelp((on) => !on),
       Delete: () => remove(selected),
       Backspace: () => remove(selected),
@@ -147,10 +149,12 @@ export function Designer({ given }) {
         <button type="button" className="btn btn-sm" disabled={!depth[1]} onClick={redo}>Redo</button>
         <button type="button" className="btn btn-sm" onClick={layOut}>Lay out</button>
         <button type="button" className="btn btn-sm" aria-pressed={text} onClick={() => setText(!text)}>YAML</button>
-        <button type="button" className="btn btn-sm" aria-pressed={covering} onClick={() => setCovering(!covering)}>Coverage</button>
+        {[["coverage", "Coverage"], ["changes", "Changes"]].map(([what, word]) => (
+          <button key={what} type="button" className="btn btn-sm" aria-pressed={colouring === what} onClick={() => setColouring(colouring === what ? "" : what)}>{word}</button>
+        ))}
         <button type="button" className="btn btn-sm" aria-expanded={help} onClick={() => setHelp(!help)}>Keys (?)</button>
         <Find process={process} types={types} onFound={show} field={find} />
-        {coverage && <span className="designer-coverage" role="status">{coverage.text}</span>}
+        {colours && <span className="designer-coverage" role="status">{colours.text}</span>}
         <span className={`designer-saved status status-${stand.tone}`} role="status">{stand.text}</span>
       </div>
       {help && (
@@ -199,22 +203,22 @@ export function Designer({ given }) {
   );
 }
 
-// Which edges no scenario takes, asked anew after every change while it is shown.
-function useCoverage(paths, revision, shown) {
-  const [coverage, setCoverage] = useState(null);
+// What the server says of coverage or changes, asked anew after every change while it is shown.
+function useColours(paths, revision, what) {
+  const [colours, setColours] = useState(null);
   useEffect(() => {
     let late = false;
-    if (!shown) setCoverage(null);
+    if (!what) setColours(null);
     else
-      readCoverage(paths).then(
-        (answer) => late || setCoverage(answer),
-        (refusal) => late || setCoverage({ edges: {}, text: refusal.message }),
+      readColours(paths, what).then(
+        (answer) => late || setColours({ ...answer, what }),
+        (refusal) => late || setColours({ text: refusal.message }),
       );
     return () => {
       late = true;
     };
-  }, [paths, revision, shown]);
-  return coverage;
+  }, [paths, revision, what]);
+  return colours;
 }
 
 // React Flow tells what is chosen as changes of each element; kept is the list of ids.

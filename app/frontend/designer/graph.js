@@ -41,9 +41,30 @@ export function worst(problems) {
   return problems.length ? "warning" : "";
 }
 
-export function picture(process, problems, types, selected, found, coverage) {
+// Which class a node or an edge has by what is coloured, and the words for who does not see it.
+function colour(colours, id, isEdge) {
+  if (colours?.marks) return [colours.marks[id] ? `is-${colours.marks[id]}` : "", colours.marks[id]];
+  if (colours?.edges && isEdge) return [`is-${colours.edges[id] ?? "covered"}`, COVERAGE[colours.edges[id]]];
+  return ["", ""];
+}
+
+// What was removed since is shown beside what is there, and cannot be touched.
+function withRemoved(process, removed) {
+  if (!removed?.nodes && !removed?.edges) return process;
+  return {
+    ...process,
+    nodes: [...(process.nodes ?? []), ...(removed.nodes ?? [])],
+    edges: [...(process.edges ?? []), ...(removed.edges ?? [])],
+    layout: { ...removed.layout, ...process.layout },
+  };
+}
+
+export function picture(draft, problems, types, selected, found, colours) {
+  const process = withRemoved(draft, colours?.removed);
   const at = places(process);
   const nodes = (process.nodes ?? []).map((node) => {
+    const [mark, says] = colour(colours, node.id, false);
+    const gone = says === "removed";
     const mine = problems.filter((each) => each.node === node.id);
     const kind = types[node.type];
     const title = titleOf(node, types);
@@ -55,7 +76,11 @@ export function picture(process, problems, types, selected, found, coverage) {
       width: WIDTH,
       height: HEIGHT,
       selected: selected.includes(node.id),
-      ariaLabel: `${title}, ${kind?.title ?? node.type}${stands}`,
+      className: mark,
+      draggable: !gone,
+      selectable: !gone,
+      connectable: !gone,
+      ariaLabel: `${title}, ${kind?.title ?? node.type}${stands}${says ? `, ${says}` : ""}`,
       data: { title, kind: kind?.title ?? node.type, type: node.type, ends: node.type === "end", mark: worst(mine), count: mine.length, found: found === node.id },
     };
   });
@@ -65,7 +90,7 @@ export function picture(process, problems, types, selected, found, coverage) {
       const id = edgeId(edge);
       const mark = worst(problems.filter((each) => each.edge === id));
       const words = [WORDS[edge.type], edge.max_iterations && `up to ${edge.max_iterations} rounds`, edge.detached && "nobody waits", mark && "⚠"].filter(Boolean);
-      const taken = COVERAGE[coverage?.edges[id]];
+      const [tint, says] = colour(colours, id, true);
       return {
         id,
         source: edge.source,
@@ -74,8 +99,9 @@ export function picture(process, problems, types, selected, found, coverage) {
         label: words.join(", ") || undefined,
         type: edge.max_iterations ? "default" : "way",
         selected: selected.includes(id),
-        className: `edge-${edge.type ?? "sequence"}${mark ? ` has-${mark}` : ""}${coverage ? ` is-${coverage.edges[id] ?? "covered"}` : ""}${edge.detached || edge.max_iterations ? " is-dashed" : ""}`,
-        ariaLabel: `From ${edge.source} to ${edge.target}${[...words, taken].filter(Boolean).map((each) => `, ${each}`).join("")}`,
+        selectable: says !== "removed",
+        className: `edge-${edge.type ?? "sequence"}${mark ? ` has-${mark}` : ""}${tint ? ` ${tint}` : ""}${edge.detached || edge.max_iterations ? " is-dashed" : ""}`,
+        ariaLabel: `From ${edge.source} to ${edge.target}${[...words, says].filter(Boolean).map((each) => `, ${each}`).join("")}`,
         markerEnd: { type: MarkerType.ArrowClosed, width: 18, height: 18 },
       };
     });

@@ -23,7 +23,8 @@ async function ask(address, options = {}) {
 
 export const read = (paths) => ask(paths.draft);
 
-export const readCoverage = (paths) => ask(paths.coverage);
+// What else the canvas can colour: `coverage` or `changes`.
+export const readColours = (paths, what) => ask(paths[what]);
 
 export const send = (paths, revision, operations) =>
   ask(paths.edit, {
