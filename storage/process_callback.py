@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, func, select, update
+from sqlalchemy import ForeignKey, Index, LargeBinary, func, select, tuple_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import AlreadyDecided, NotFound
@@ -42,7 +42,7 @@ class ProcessCallbackRow(Base):
 
 def hand_out(session: Session, run_id: UUID, node: str, iteration: int) -> str:
     """A new token; earlier ones of the node are closed, as nobody knows whether they arrived."""
-    close(session, run_id, node, iteration)
+    close(session, run_id, (node, iteration))
     token = PREFIX + secrets.token_urlsafe(32)
     session.add(
         ProcessCallbackRow(token_hash=hash_token(token), run_id=run_id, node=node, iteration=iteration)
@@ -81,14 +81,13 @@ def use(session: Session, token: str, output: Mapping[str, Any], error: str) -> 
     return used
 
 
-def close(session: Session, run_id: UUID, node: str, iteration: int) -> None:
-    """Let what was handed out for a node open nothing any more."""
+def close(session: Session, run_id: UUID, *places: tuple[str, int]) -> None:
+    """Let what was handed out for nodes, each in its round, open nothing any more."""
     session.execute(
         update(ProcessCallbackRow)
         .where(
             ProcessCallbackRow.run_id == run_id,
-            ProcessCallbackRow.node == node,
-            ProcessCallbackRow.iteration == iteration,
+            tuple_(ProcessCallbackRow.node, ProcessCallbackRow.iteration).in_(places),
             ProcessCallbackRow.used_at.is_(None),
             ProcessCallbackRow.closed_at.is_(None),
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import case, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,15 +24,14 @@ def note(session: Session, given: NoteNews) -> None:
     """Write what a run tells; harmless when repeated, and late news change nothing."""
     run = process_run.by_id(session, UUID(given.run_id), lock=True)
     # First all nodes, then the request: whoever answers holds them in this order, too.
-    for each in given.news:
-        _note_one(session, run.id, each)
-    for each in given.news:
-        if each.status in OVER:
-            process_task.withdraw(session, run.id, each.node, each.iteration)
-            process_callback.close(session, run.id, each.node, each.iteration)
-            if run.request_id is not None:
-                place = (run.id, each.node, each.iteration)
-                process_question.close(session, run.request_id, place, Decided.WITHDRAWN, None, "")
+    _note_nodes(session, run.id, given.news)
+    over = [(each.node, each.iteration) for each in given.news if each.status in OVER]
+    if over:
+        process_task.withdraw(session, run.id, *over)
+        process_callback.close(session, run.id, *over)
+    if run.request_id is not None:
+        for place in over:
+            process_question.close(session, run.request_id, (run.id, *place), Decided.WITHDRAWN, None, "")
     run.state, run.awaiting = given.state, given.awaiting
     if given.version:
         run.version, run.sha256 = given.version, given.state["sha256"]
@@ -43,26 +43,38 @@ def note(session: Session, given: NoteNews) -> None:
         process_migration.close(session, run.id)
 
 
-def _note_one(session: Session, run_id: UUID, news: StepNews) -> None:
+def _note_nodes(session: Session, run_id: UUID, news: Iterable[StepNews]) -> None:
+    """Write what became of nodes, in one statement for those with an output and one for those whose step wrote it."""
+    last: dict[tuple[str, int], StepNews] = {}
+    for each in news:
+        before = last.get((each.node, each.iteration))
+        kept = before.output if before is not None and each.output is None else each.output
+        last[(each.node, each.iteration)] = replace(each, output=kept)
+    for has_output in (True, False):
+        told = [each for each in last.values() if (each.output is not None) is has_output]
+        if told:
+            _upsert(session, run_id, told, ("output",) if has_output else ())
+
+
+def _upsert(session: Session, run_id: UUID, news: Iterable[StepNews], more: tuple[str, ...]) -> None:
     told = insert(ProcessStepRow).values(
-        run_id=run_id, node=news.node, iteration=news.iteration, seq=news.seq, status=news.status,
-        outcome=news.outcome, error=news.error[:2000], output=news.output or {}, why=news.why,
-        ended_at=None if news.status in OPEN else func.now(),
+        [
+            {
+                "run_id": run_id, "node": each.node, "iteration": each.iteration, "seq": each.seq,
+                "status": each.status, "outcome": each.outcome, "error": each.error[:2000],
+                "output": each.output or {}, "why": each.why,
+                "ended_at": None if each.status in OPEN else func.now(),
+            }
+            for each in news
+        ]
     )  # fmt: skip
-    changed: dict[str, Any] = {
-        "seq": news.seq,
-        "status": news.status,
-        "outcome": news.outcome,
-        "error": news.error[:2000],
-        "why": news.why,
-        "ended_at": None if news.status in OPEN else func.coalesce(ProcessStepRow.ended_at, func.now()),
-    }
-    if news.output is not None:
-        changed["output"] = news.output
+    new = told.excluded
+    changed = {name: new[name] for name in ("seq", "status", "outcome", "error", "why", *more)}
+    ended_at = case((new.ended_at.is_not(None), func.coalesce(ProcessStepRow.ended_at, new.ended_at)))
     session.execute(
         told.on_conflict_do_update(
             index_elements=["run_id", "node", "iteration"],
-            set_=changed,
-            where=func.coalesce(ProcessStepRow.seq, 0) < news.seq,
+            set_={**changed, "ended_at": ended_at},
+            where=func.coalesce(ProcessStepRow.seq, 0) < new.seq,
         )
     )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, or_, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -270,14 +270,13 @@ def _why_closed(session: Session, row: ProcessTaskRow) -> str:
     return f"This is not asked any more. {_why_closed(session, last)}"
 
 
-def withdraw(session: Session, run_id: UUID, node: str, iteration: int) -> None:
-    """Take back what is still open of a node's seats."""
+def withdraw(session: Session, run_id: UUID, *places: tuple[str, int]) -> None:
+    """Take back what is still open of the seats of nodes, each with its round."""
     session.execute(
         update(ProcessTaskRow)
         .where(
             ProcessTaskRow.run_id == run_id,
-            ProcessTaskRow.node == node,
-            ProcessTaskRow.iteration == iteration,
+            tuple_(ProcessTaskRow.node, ProcessTaskRow.iteration).in_(places),
             ProcessTaskRow.answered_at.is_(None),
             ProcessTaskRow.withdrawn_at.is_(None),
         )

@@ -62,7 +62,7 @@ class ApprovalExecutor:
         rows = process_task.of_node(work.session, work.where)
         if outcome is None:
             return NodeResult(awaits=_awaited(rows))
-        process_task.withdraw(work.session, work.run.id, work.row.node, work.row.iteration)
+        process_task.withdraw(work.session, work.run.id, (work.row.node, work.row.iteration))
         _close_question(work, rows, outcome)
         return work.end(outcome, _output(work, rows))
 

@@ -70,7 +70,7 @@ class CallExternalExecutor:
         if ended is None and why == DEADLINE:
             ended = work.fail(NOBODY_ANSWERED)
         if ended is not None:
-            process_callback.close(work.session, work.run.id, work.row.node, work.row.iteration)
+            process_callback.close(work.session, work.run.id, (work.row.node, work.row.iteration))
         return ended or NodeResult()
 
 
