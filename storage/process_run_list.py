@@ -186,6 +186,16 @@ def open_by_version(session: Session, key: str) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def parts_of(session: Session, run_id: UUID) -> dict[tuple[str, int], UUID]:
+    """Node and iteration -> the newest run that is carried through as that part of a run."""
+    rows = session.execute(
+        select(ProcessRunRow.parent_node, ProcessRunRow.parent_iteration, ProcessRunRow.id)
+        .where(ProcessRunRow.parent_id == run_id)
+        .order_by(ProcessRunRow.started_at, ProcessRunRow.id)
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 _MARK: Final = text(
     """
     SELECT md5(concat_ws(' ', run.status, run.version, run.awaiting, step.*, task.*, move.*))

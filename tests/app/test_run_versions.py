@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,14 +14,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from rules.process import Outcome
 from rules.process_messages import MoveResult, NoteNews
-from storage import api_token, process_migration, process_news, process_run
+from storage import api_token, process, process_migration, process_news, process_run
 from storage.audit import SYSTEM
 from storage.outbox import OutboxRow
 from storage.person import PersonRow
 from tests.app.browser import Browser
 from tests.app.people import Company
 from tests.app.process_runs import Carried, begin_trip
-from tests.process_samples import Content, content, deployed, travel
+from tests.process_samples import Content, content, covered, deployed, travel
 
 Open = Callable[[PersonRow], Browser]
 Sessions = sessionmaker[Session]
@@ -237,3 +238,36 @@ def test_what_ends_before_it_was_moved_says_so(company: Company, sessions: Sessi
         carried.pass_by(session, "no")
         [seen] = process_migration.of_move(session, row.id)
         assert (seen.state, seen.why) == ("stayed", process_migration.ENDED)
+
+
+def test_a_checked_version_can_be_given_to_some_first_from_its_page(
+    browser_of: Open, company: Company, waiting: list[UUID], sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        row = process.save_draft(session, "travel", covered(longer(deadline="9 d")), company.elena.id, 0)
+        process.check(session, "travel", row.revision)
+    carla = browser_of(company.carla)
+    page = carla.get("/processes/travel/versions/3").text
+    [address] = set(re.findall(r'href="(/rollout/new\?[^"]+)"', page))
+    assert 'value="travel@3"' in carla.get(address.replace("&amp;", "&")).text
+
+
+def test_a_part_is_found_from_the_run_that_it_is_a_part_of(
+    browser_of: Open, company: Company, sessions: Sessions
+) -> None:
+    whole = content(
+        "whole",
+        {"part": {"type": "sub_process", "name": "The trip", "config": {"process": "travel"}},
+         "yes": {"type": "end", "config": {"result": "satisfied"}},
+         "no": {"type": "end", "config": {"result": "not_satisfied"}}},
+        ">part, part true>yes, part false>no",
+    )  # fmt: skip
+    with sessions.begin() as session:
+        deployed(session, company, travel())
+        deployed(session, company, whole)
+        carried = Carried(session, company, "whole", {})
+        carried.begin(session, "part")
+        part = process_run.begin_part(session, carried.row, "part", 1, "travel", {"amount": "12.00"})
+    page = browser_of(company.ana).get(f"/runs/{carried.row.id}").text
+    assert f'href="/runs/{part.id}"' in page
+    assert f'href="/runs/{carried.row.id}"' in browser_of(company.ana).get(f"/runs/{part.id}").text

@@ -122,6 +122,7 @@ def facts(row: ProcessRunRow) -> dict[str, Any]:
         "variables": as_text(row.variables),
         "drawn": process_assignment.of_run(session, row.id),
         "moves": moves,
+        "parts": process_run_list.parts_of(session, row.id),
         "names": {
             **shown.names,
             **person.names(session, [each.asked_by for _, each in moves]),
