@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rules.errors import BusinessError, Invalid
-from rules.money import Money
 from rules.process import Process, ValueKind
 from rules.process_nodes import NODE_TYPES
 from rules.process_plan import make_plan
@@ -108,8 +107,11 @@ def input_of(process: Process, known: Mapping[str, Any]) -> dict[str, Any]:
     return {each.name: known[each.name] for each in process.inputs if each.name in known}
 
 
-def check_same_purchase(draft: Draft, *, vendor: str, asin: str, quantity: int, unit_price: Money) -> None:
-    """Raises OtherPurchase unless a node orders exactly what its run's request asks for, for no more than it covers."""
+def check_same_purchase(draft: Draft, *, vendor: str, asin: str, quantity: int, currency: str) -> None:
+    """Raises OtherPurchase unless a node orders exactly what its run's request asks for.
+
+    What it may cost is said by the request: above that the vendor has to refuse, and somebody is asked again.
+    """
     asked: Product = draft.product
     if (vendor, asin) != (asked.vendor, asked.asin):
         raise OtherPurchase(
@@ -118,5 +120,5 @@ def check_same_purchase(draft: Draft, *, vendor: str, asin: str, quantity: int, 
         )
     if quantity != draft.quantity:
         raise OtherPurchase(f"The request is for {draft.quantity}; this would order {quantity}.", "quantity")
-    if unit_price.currency != draft.unit_price.currency or unit_price.is_above(draft.unit_price):
-        raise OtherPurchase(f"The request covers {draft.unit_price} for one, not {unit_price}.", "unit_price")
+    if currency != draft.amount.currency:
+        raise OtherPurchase(f"The request is in {draft.amount.currency}, not {currency}.", "currency")

@@ -53,14 +53,14 @@ class PlaceOrderExecutor:
         made = process_purchase.ordered_by(work.session, place)
         if made is not None:
             return str(made.id)
-        link, quantity, price = self._wish(work)
         row = process_purchase.of_run(work.session, work.run, lock=True)
+        link, quantity, price = self._wish(work, row)
         if row is None:
             process_purchase.check_is_no_part(work.session, work.run)
             row = self._ask_for(work, place, link, quantity, price)
         else:
             check_same_purchase(
-                row.draft, vendor=link.host, asin=link.asin, quantity=quantity, unit_price=price
+                row.draft, vendor=link.host, asin=link.asin, quantity=quantity, currency=price.currency
             )
         process_purchase.begin_order(work.session, row, place)
         return str(row.id)
@@ -77,8 +77,9 @@ class PlaceOrderExecutor:
         """How it stands now."""
         return _standing(work) or NodeResult(awaits=_awaited(work))
 
-    def _wish(self, work: Work) -> tuple[ProductLink, int, Money]:
-        config = work.config
+    def _wish(self, work: Work, row: RequestRow | None) -> tuple[ProductLink, int, Money]:
+        """Product, how many and the approved price of one; so many as the request asks for where nothing is said."""
+        config = {"quantity": row.quantity, **work.config} if row is not None else work.config
         link = parse_product_link(str(config["product"]), self.hosts, self.hosts[0])
         currency = parse_currency(str(config["currency"]))
         return link, int(TYPE.value(config, "quantity")), Money(Decimal(str(config["unit_price"])), currency)

@@ -14,7 +14,10 @@ from temporalio.testing import TimeSkipper
 
 from local.vendor.catalogue import Article
 from rules.decision import judge_answer
+from rules.process_content import to_content
+from rules.process_gallery import make_process
 from rules.process_messages import ProcessResult, run_workflow_id
+from rules.process_templates import TEMPLATES
 from rules.request import Status
 from storage import decision as decisions
 from storage import department_process, inbox, process_purchase, process_run, process_step, process_task
@@ -283,6 +286,27 @@ def test_two_may_be_asked_at_once_and_each_answers_their_own_question(desk: Desk
         assert len(desk.ledger(row)) == 1
         facts = await gather(desk.settings.database_url, desk.settings.vendor_url, desk.client)
         assert breaches(facts) == []
+
+    play(journey)
+
+
+def test_the_template_of_two_steps_buys_for_a_department_as_many_as_were_asked_for(
+    desk: Desk, play: Play
+) -> None:
+    async def journey(desk: Desk) -> None:
+        template = make_process(TEMPLATES["two-step-purchase"], "of-the-gallery", "", {})
+        follow(desk, to_content(template))
+        people = desk.company
+        async with desk.worker():
+            row = desk.submit(quantity=3)
+            await desk.carry()
+            for person in (people.bruno, people.carla):
+                await asked(desk, row, person)
+                desk.answer(row, "approve", by=person)
+                await desk.carry()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        [bought] = desk.ledger(row)
+        assert (desk.look(row).status, bought["quantity"]) == (Status.COMPLETED, 3)
 
     play(journey)
 
