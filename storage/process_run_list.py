@@ -193,7 +193,7 @@ def parts_of(session: Session, run_id: UUID) -> dict[tuple[str, int], UUID]:
         .where(ProcessRunRow.parent_id == run_id)
         .order_by(ProcessRunRow.started_at, ProcessRunRow.id)
     )
-    return {(row[0], row[1]): row[2] for row in rows}
+    return {(str(node), iteration or 0): part for node, iteration, part in rows}
 
 
 _MARK: Final = text(

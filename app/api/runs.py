@@ -23,15 +23,18 @@ from app.api.setup import PREFIX, Subject
 from app.api.trigger_shown import cause
 from rules.errors import Invalid
 from rules.person import Act
+from rules.text import clean_text
 from storage import (
     process_assignment,
     process_callback,
     process_incident,
     process_message,
     process_run,
+    process_run_list,
     process_step,
     process_task,
 )
+from storage.process_run_list import Wanted
 
 api = Subject("api_runs", __name__, url_prefix=f"{PREFIX}/runs", description="Runs of processes")
 tasks = Subject("api_tasks", __name__, url_prefix=f"{PREFIX}/tasks", description="Who is asked")
@@ -40,22 +43,33 @@ callbacks = Subject(
 )
 
 MOST_RUNS = 200
+MOST_VERSIONS = 1_000_000
+LONGEST_WORDS = 100
 
 
 @api.at("", "GET")
 @opens(Act.READ_PROCESS)
 def many() -> dict[str, Any]:
-    """Runs, the newest first; `process`, `status`, `awaiting`, `before` and `limit` narrow them."""
+    """Runs, the newest first, narrowed as on their page.
+
+    `process`, `version`, `status`, `awaiting` (a role, or `person:` and an id), `incident` (yes or no), `started_by`,
+    `text`, `since` and `before` narrow them; `before` with the `started_at` of the last one gives the next page.
+    """
     asked = request.args
-    rows = process_run.newest(
-        database.session(),
-        key=asked.get("process"),
-        status=asked.get("status"),
-        awaiting=asked.get("awaiting"),
-        before=_moment(asked.get("before")),
-        limit=_limit(asked.get("limit", "50")),
+    wanted = Wanted(
+        process=asked.get("process", ""),
+        version=_number(asked["version"], "version", MOST_VERSIONS) if "version" in asked else None,
+        status=asked.get("status", ""),
+        awaiting=asked.get("awaiting", ""),
+        has_incident=_yes_or_no(asked.get("incident")),
+        started_by=clean_text(asked.get("started_by", ""), "started_by", LONGEST_WORDS, required=False),
+        text=clean_text(asked.get("text", ""), "text", LONGEST_WORDS, required=False),
+        since=_moment(asked.get("since"), "since"),
+        until=_moment(asked.get("before"), "before"),
     )
-    return {"runs": [shown.run(row) for row in rows]}
+    limit = _number(asked.get("limit", "50"), "limit", MOST_RUNS)
+    found = process_run_list.page(database.session(), current_person(), wanted, limit)
+    return {"runs": [{**shown.run(each.run), "incidents": each.incidents} for each in found]}
 
 
 @api.at("/<uuid:run_id>", "GET")
@@ -138,7 +152,7 @@ def call_back(given: dict[str, Any], token: str) -> tuple[dict[str, Any], int]:
     return {"taken": True}, 202
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(text: str | None, field: str) -> datetime | None:
     if text is None:
         return None
     try:
@@ -146,11 +160,17 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise Invalid("This must be a moment with its zone, such as 2026-12-01T09:00:00+01:00.", "before")
+        raise Invalid("This must be a moment with its zone, such as 2026-12-01T09:00:00+01:00.", field)
     return at
 
 
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_RUNS:
-        raise Invalid(f"This must be a whole number from 1 to {MOST_RUNS}.", "limit")
+def _number(text: str, field: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        raise Invalid(f"This must be a whole number from 1 to {most}.", field)
     return int(text)
+
+
+def _yes_or_no(text: str | None) -> bool | None:
+    if text not in (None, "yes", "no"):
+        raise Invalid("This must be yes or no.", "incident")
+    return None if text is None else text == "yes"
