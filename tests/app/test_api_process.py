@@ -212,7 +212,13 @@ def test_runs_are_listed_by_what_is_asked_for(call: Call, company: Company, run:
         str(run.id)
     ]
     assert call(company.elena, "GET", "/runs?status=completed").json["runs"] == []
-    for query in ("version=1", "incident=no", "started_by=nobody", "text=12.00", "since=2020-01-01T00:00:00Z"):
+    for query in (
+        "version=1",
+        "incident=no",
+        "started_by=nobody",
+        "text=12.00",
+        "since=2020-01-01T00:00:00Z",
+    ):
         found = call(company.elena, "GET", f"/runs?{query}").json["runs"]
         assert [each["id"] for each in found] == ([] if query.endswith("nobody") else [str(run.id)]), query
     assert call(company.elena, "GET", "/runs?incident=maybe").json["field"] == "incident"
