@@ -62,6 +62,7 @@ class Oracle:
     """Ends nodes as a case says. Everything around it is real: activity, row, queue, workflow."""
 
     answers: dict[str, Answers] = field(default_factory=dict)
+    outputs: dict[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     def begin(self, work: Work) -> NodeResult:
         """End so, or never."""
@@ -71,7 +72,7 @@ class Oracle:
             return NodeResult()
         if outcome is Outcome.FAILED:
             raise Invalid(AS_PLAYED)
-        return work.end(outcome)
+        return work.end(outcome, self.outputs.get(work.run.process_key, {}).get(work.row.node, {}))
 
     def settle(self, work: Work, why: str) -> NodeResult:
         """It never ends."""
@@ -147,27 +148,35 @@ class Hall:
         await self.carry()
         return row.id
 
-    async def play(self, key: str, process: Process, answers: Answers) -> UUID:
-        """Start a run whose nodes end as the oracle is told."""
+    async def play(
+        self,
+        key: str,
+        process: Process,
+        answers: Answers,
+        given: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> UUID:
+        """Start a run whose nodes end, and give out, as the oracle is told."""
         named = replace(process, key=key)
         self.oracle.answers[key] = answers
+        self.oracle.outputs[key] = outputs or {}
         await asyncio.to_thread(self.put_in_force, named)
-        given = ProcessInput(str(new_id()), key, 1, content_hash(named))
+        begun = ProcessInput(str(new_id()), key, 1, content_hash(named))
         with self.sessions.begin() as session:
             session.add(
                 ProcessRunRow(
-                    id=UUID(given.run_id),
+                    id=UUID(begun.run_id),
                     process_key=key,
                     version=1,
-                    sha256=given.sha256,
-                    given={},
+                    sha256=begun.sha256,
+                    given=dict(given or {}),
                     chain=[key],
                 )
             )
         await self.client.start_workflow(
-            ProcessWorkflow.run, given, id=run_workflow_id(given.run_id), task_queue=messages.APPROVALS_QUEUE
+            ProcessWorkflow.run, begun, id=run_workflow_id(begun.run_id), task_queue=messages.APPROVALS_QUEUE
         )
-        return UUID(given.run_id)
+        return UUID(begun.run_id)
 
     async def carry(self) -> None:
         """Carry everything over that waits in the outbox."""
