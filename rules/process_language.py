@@ -94,6 +94,13 @@ def say_duration(text: Any, language: Language) -> str:
     return f"{found[1]} {one if found[1] == '1' else many}"
 
 
+def contracted(text: str, language: Language) -> str:
+    """A sentence that was put together, as its language contracts it: `a el equipo` is `al equipo`."""
+    if language is not Language.SPANISH:
+        return text
+    return text.replace(" a el ", " al ").replace(" de el ", " del ")
+
+
 def say_people(people: Any, language: Language, *, either: bool = False) -> str:
     """A list of roles, people and managers; what is no such list yet, as a value."""
     if not isinstance(people, list | tuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rules.process import Edge, EdgeType, Join, Node, OnError, OnTimeout, Outcome
-from rules.process_language import Language, both, say_list
+from rules.process_language import Language, both, contracted, say_list
 from rules.process_nodes import NODE_TYPES
 from rules.process_plan import Plan
 from rules.process_why import DeadEdge, Reason, WhyNot
@@ -63,7 +63,7 @@ def tell(plan: Plan, language: Language) -> tuple[str, ...]:
         edges = [plan.process.edges[edge] for edge in plan.leaving[each]]
         parts = [*_arrival(plan, each, language), *_ways(node, edges, numbers, language)]
         kind = NODE_TYPES.get(node.type)
-        does = kind.say(node.config, language) if kind else node.type
+        does = contracted(kind.say(node.config, language) if kind else node.type, language)
         name = f"{node.name}: " if node.name else ""
         lines.append(f"{place}. {name}{does}. {' '.join(f'{part}.' for part in parts)}".rstrip())
     return tuple(lines)

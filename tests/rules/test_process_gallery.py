@@ -15,6 +15,7 @@ from rules.process_plan import make_plan
 from rules.process_sandbox import Chosen, rehearse
 from rules.process_scenario import judge_scenarios
 from rules.process_templates import TEMPLATES
+from rules.process_words import tell
 
 AROUND = Surroundings(roles=tuple(role.value for role in Role))
 each_template = pytest.mark.parametrize("template", TEMPLATES.values(), ids=list(TEMPLATES))
@@ -93,3 +94,11 @@ def test_one_person_does_not_release_a_large_payment_alone_in_two_roles() -> Non
         outputs = {"first": {"decided_by": ["carla"]}, "second": {"decided_by": second}}
         went = rehearse(plan, Chosen(given, outputs=outputs))
         assert ("pay" in {turn.node for turn in went.order}) is paid
+
+
+@each_template
+def test_a_template_is_told_in_spanish_as_people_say_it(template: Template) -> None:
+    process = make_process(template, template.key, "", {}, Language.SPANISH)
+    said = " ".join(tell(make_plan(process), Language.SPANISH))
+    assert " a el " not in said
+    assert " de el " not in said
