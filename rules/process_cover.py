@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, islice
 from typing import Final
 
@@ -13,8 +13,9 @@ from rules.process_plan import Plan
 from rules.process_play import Answers, play
 from rules.process_state import EdgeStatus
 
-#: How many decisions are weighed before an edge counts as one that can be reached: strict joins make it a hard question.
+#: How many choices are weighed before edges count as ones that can be reached: strict joins make it a hard question.
 _MOST_WEIGHED: Final = 20_000
+_MOST_FOR_ONE: Final = 1_000
 #: Of the ways to an edge so many are tried: who is quicker may close one.
 MOST_TRIED: Final = 40
 
@@ -24,6 +25,24 @@ Way = dict[int, tuple[Outcome, ...]]
 
 class TooManyWays(Exception):
     """Nobody knows whether the edge can be reached."""
+
+
+class Patience:
+    """How much is weighed for one edge, and for all of a process together; what is left then counts as reachable."""
+
+    def __init__(self) -> None:
+        self._left, self._for_one = _MOST_WEIGHED, 0
+
+    def begin(self) -> None:
+        """Go on to another edge."""
+        self._for_one = _MOST_FOR_ONE
+
+    def spend(self) -> None:
+        """Weigh one choice more; raises TooManyWays."""
+        self._left -= 1
+        self._for_one -= 1
+        if self._left < 0 or self._for_one < 0:
+            raise TooManyWays
 
 
 def possible_outcomes(plan: Plan, number: int) -> tuple[Outcome, ...]:
@@ -36,28 +55,39 @@ def possible_outcomes(plan: Plan, number: int) -> tuple[Outcome, ...]:
 
 def is_reachable(plan: Plan, edge_id: str) -> bool:
     """Whether some outcomes make an edge live; what cannot be settled counts as yes."""
-    edge = plan.edge_ids.index(edge_id)
-    try:
-        return any(
-            _takes(plan, edge, answers_of(plan, edge, way)) for way in islice(ways_to(plan, edge), MOST_TRIED)
-        )
-    except TooManyWays:
-        return True
+    return not unreachable(plan, [edge_id])
 
 
-def ways_to(plan: Plan, edge: int) -> Iterator[Way]:
+def unreachable(plan: Plan, edge_ids: Sequence[str]) -> tuple[str, ...]:
+    """Those of the edges that no outcomes make live, in their order."""
+    patience, taken, found = Patience(), set[str](), []
+    for edge_id in edge_ids:
+        if edge_id in taken:
+            continue
+        edge = plan.edge_ids.index(edge_id)
+        try:
+            for way in islice(ways_to(plan, edge, patience), MOST_TRIED):
+                taken |= _taken(plan, answers_of(plan, edge, way))
+                if edge_id in taken:
+                    break
+            else:
+                found.append(edge_id)
+        except TooManyWays:
+            continue
+    return tuple(found)
+
+
+def ways_to(plan: Plan, edge: int, patience: Patience) -> Iterator[Way]:
     """Every choice of outcomes that makes an edge live, as far as joins and outcomes go. Raises TooManyWays.
 
     A node runs if enough edges to it are live, and an edge is live if its source ran and ended so: each goal makes others,
     until only the start is left. No live edge ever keeps a node from running, so nothing else has to be asked.
     """
+    patience.begin()
     open_ways: list[tuple[tuple[int, ...], Way]] = [((edge,), {})]
-    weighed = 0
     while open_ways:
         goals, way = open_ways.pop()
-        weighed += 1
-        if weighed > _MOST_WEIGHED:
-            raise TooManyWays
+        patience.spend()
         found = _followed(plan, list(goals), way)
         if found is None:
             continue
@@ -128,10 +158,11 @@ def _lets_pass(plan: Plan, edge: int, outcome: Outcome) -> bool:
     return node.on_error is OnError.CONTINUE and is_live(plan.types[edge], Outcome.COMPLETED, node.on_timeout)
 
 
-def _takes(plan: Plan, edge: int, answers: Answers) -> bool:
+def _taken(plan: Plan, answers: Answers) -> set[str]:
+    """Every edge that is live in a run with these answers, and every way back that it takes."""
     played = play(plan, answers)
-    if edge in plan.loops:
-        head = plan.nodes[plan.loops[edge].head].id
-        return any(turn.node == head and turn.iteration > 1 for turn in played.order)
-    edge_id = plan.edge_ids[edge]
-    return any((edge_id, EdgeStatus.LIVE) in step.edges for step in played.steps)
+    taken = {edge for step in played.steps for edge, status in step.edges if status is EdgeStatus.LIVE}
+    again = {turn.node for turn in played.order if turn.iteration > 1}
+    return taken | {
+        plan.edge_ids[edge] for edge, loop in plan.loops.items() if plan.nodes[loop.head].id in again
+    }

@@ -13,7 +13,7 @@ from typing import Any, Final
 from rules.errors import BusinessError, InvalidFields
 from rules.process import Outcome, Process, Scenario, ValueKind
 from rules.process_condition import Operator, compare
-from rules.process_cover import MOST_TRIED, TooManyWays, Way, answers_of, ways_to
+from rules.process_cover import MOST_TRIED, Patience, TooManyWays, Way, answers_of, ways_to
 from rules.process_input import judge_input
 from rules.process_nodes import NODE_TYPES
 from rules.process_plan import Plan, make_plan
@@ -40,7 +40,9 @@ class _Wish:
     holds: bool
 
 
-def scenario_for(plan: Plan, edge_id: str, taken_names: Sequence[str] = ()) -> Scenario | None:
+def scenario_for(
+    plan: Plan, edge_id: str, taken_names: Sequence[str] = (), patience: Patience | None = None
+) -> Scenario | None:
     """A scenario that takes an edge; None where none was found.
 
     Conditions are met by values of the input and of what nodes give out. Only where no such values are found, the
@@ -48,7 +50,7 @@ def scenario_for(plan: Plan, edge_id: str, taken_names: Sequence[str] = ()) -> S
     """
     edge = plan.edge_ids.index(edge_id)
     try:
-        ways = list(islice(ways_to(plan, edge), MOST_TRIED))
+        ways = list(islice(ways_to(plan, edge, patience or Patience()), MOST_TRIED))
     except TooManyWays:
         ways = []
     for insists in (False, True):
@@ -68,11 +70,12 @@ def cover(process: Process) -> tuple[Scenario, ...]:
     for each in scenarios:
         taken |= rehearse(plan, Chosen(each.given, each.outcomes, each.outputs)).taken
     place = {number: at for at, number in enumerate(plan.order)}
+    patience = Patience()
     edges = sorted(range(len(plan.edge_ids)), key=lambda edge: (-place[plan.targets[edge]], edge))
     for edge in edges:
         if plan.edge_ids[edge] in taken:
             continue
-        made = scenario_for(plan, plan.edge_ids[edge], [each.name for each in scenarios])
+        made = scenario_for(plan, plan.edge_ids[edge], [each.name for each in scenarios], patience)
         if made is not None:
             scenarios.append(made)
             taken |= rehearse(plan, Chosen(made.given, made.outcomes, made.outputs)).taken

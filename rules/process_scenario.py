@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rules.errors import InvalidFields
 from rules.process import Ending, Outcome, Process, Scenario
-from rules.process_cover import is_reachable, possible_outcomes
+from rules.process_cover import possible_outcomes, unreachable
 from rules.process_input import judge_input
 from rules.process_plan import Plan, make_plan
 from rules.process_sandbox import Chosen, Rehearsed, rehearse
@@ -80,9 +80,9 @@ def judge_scenarios(process: Process) -> Coverage:
     judged = tuple(judge(plan, each) for each in process.scenarios)
     taken = frozenset().union(*(each.taken for each in judged if not each.problems))
     left = [edge for edge in plan.edge_ids if edge not in taken]
-    unreachable = tuple(edge for edge in left if not is_reachable(plan, edge))
-    missing = tuple(edge for edge in left if edge not in unreachable)
-    return Coverage(judged, missing, unreachable, len(plan.edge_ids))
+    closed = unreachable(plan, left)
+    missing = tuple(edge for edge in left if edge not in closed)
+    return Coverage(judged, missing, closed, len(plan.edge_ids))
 
 
 def require_scenarios(process: Process) -> Coverage:

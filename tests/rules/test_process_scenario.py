@@ -176,3 +176,14 @@ def test_a_condition_that_no_value_meets_is_said_in_the_scenario_itself() -> Non
     made = scenario_for(make_plan(process), "c-true_branch>a")
     assert made is not None
     assert made.outcomes == {"c": (Outcome.SATISFIED,)}
+
+
+def test_a_graph_made_to_be_weighed_for_ever_is_given_up_and_its_edge_counts_as_reachable() -> None:
+    pairs = [f"c{n}-T>a{n}, c{n}-F>b{n}, a{n}>j{n}, b{n}>j{n}, j{n}>end" for n in range(24)]
+    against = "x-T>left, x-F>right, left>both, right>both, both>end, end>last"
+    strict = {"end": {"join": "strict"}, "both": {"join": "strict"}}
+    process = drawn(", ".join([against, *pairs]), strict)
+    coverage = judge_scenarios(with_scenarios(process, *cover(process)))
+    assert coverage.failing == ()
+    assert "end-sequence>last" in {*coverage.unreachable, *coverage.missing}
+    assert "c7-true_branch>a7" not in {*coverage.unreachable, *coverage.missing}
