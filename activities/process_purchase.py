@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
+from temporalio.exceptions import ApplicationError
 
 from activities.decision import DecisionActivities
 from activities.notification import NotificationActivities, Teller
 from activities.order import OrderActivities
 from activities.review import ReviewActivities
-from gateways.amazon import AmazonBusiness
+from gateways.amazon import AmazonBusiness, VendorAccessDenied, VendorBusy, VendorUnavailable
 from rules.decision import Alarm, Why
-from rules.messages import AskStep, DecisionStep, OrderStep, OrderStepResult, RequestStep
+from rules.messages import AskStep, DecisionStep, OrderStep, RequestStep
 from rules.order import is_for_a_person
 from rules.request import ENDED, Status
 from storage import decision, order, request
@@ -22,6 +25,11 @@ from storage.database import now
 from storage.flag_copy import FlagCopy
 from storage.order import OrderRow, Standing
 from storage.request import RequestRow
+
+log = logging.getLogger(__name__)
+
+#: What says that nothing was ordered yet and that the same order may go well later.
+COMES_AGAIN: Final = frozenset(each.__name__ for each in (VendorBusy, VendorUnavailable, VendorAccessDenied))
 
 
 @dataclass(frozen=True)
@@ -65,11 +73,10 @@ class PurchaseSteps:
         elif Status(row.status) in order.MAY_BE_ORDERED:
             self._order(step, row, newest)
         row, newest = self._stand(request_id)
-        is_unknown = Status(row.status) is Status.ORDER_UNKNOWN
         if Status(row.status) is Status.ORDERING and newest and newest.state == Standing.PRICE_CHANGED:
             price = "" if newest.actual_unit_price is None else str(newest.actual_unit_price)
             self.question.ask_approver(AskStep(step.request_id, Why.PRICE_ROSE.value, newest.message, price))
-        elif is_unknown and newest is not None and self._is_overdue(newest):
+        elif Status(row.status) in order.MAY_BE_ORDERED and newest is not None and self._is_overdue(newest):
             self.order.ask_settlement(step)
         elif Status(row.status) in ENDED:
             self.tell_end(request_id)
@@ -78,14 +85,21 @@ class PurchaseSteps:
         """Tell everybody concerned how a request has ended, once."""
         self.telling.tell_people(RequestStep(str(request_id)))
 
-    def _order(self, step: RequestStep, row: RequestRow, newest: OrderRow | None) -> OrderStepResult:
+    def _order(self, step: RequestStep, row: RequestRow, newest: OrderRow | None) -> None:
+        """Order once, or read back; a vendor that is busy or away is asked again at the next look."""
         is_under_way = newest is not None and newest.round == row.round and not newest.is_settled
-        if newest is None or not is_under_way or newest.sends == 0:
-            return self.order.place_order(OrderStep(step.request_id))
-        found = self.order.read_order_back(step)
-        return (
-            self.order.place_order(OrderStep(step.request_id, found.sends)) if found.may_send_again else found
-        )
+        sends = 0
+        if is_under_way and newest is not None and newest.sends:
+            found = self.order.read_order_back(step)
+            if not found.may_send_again:
+                return
+            sends = found.sends
+        try:
+            self.order.place_order(OrderStep(step.request_id, sends))
+        except ApplicationError as passing:
+            if passing.type not in COMES_AGAIN:
+                raise
+            log.warning("the vendor is asked again later", extra={"request": row.number, "why": str(passing)})
 
     def _ring(self, row: RequestRow, why: str) -> None:
         """An alarm of the question about a price; its node rings them, whichever round it is in."""
@@ -109,4 +123,5 @@ class PurchaseSteps:
 
     def _is_overdue(self, newest: OrderRow) -> bool:
         with self.sessions.begin() as session:
-            return newest.unknown_since is not None and is_for_a_person(newest.unknown_since, now(session))
+            since = newest.unknown_since or newest.intended_at
+            return not newest.is_settled and is_for_a_person(since, now(session))

@@ -21,6 +21,7 @@ from rules.process_templates import TEMPLATES
 from rules.request import Status
 from storage import decision as decisions
 from storage import department_process, inbox, process_purchase, process_run, process_step, process_task
+from storage import order as orders
 from storage import request as requests
 from storage.audit import Actor
 from storage.order import Standing
@@ -415,6 +416,39 @@ def test_an_order_whose_answer_was_lost_is_read_back_and_not_sent_again(desk: De
         assert len(desk.ledger(row)) == 1
         [order] = desk.orders(row)
         assert (order.sends, order.unknown_since is not None) == (1, True)
+
+    play(journey)
+
+
+def test_a_vendor_that_is_busy_is_asked_again_and_nobody_is_bothered(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        async with desk.worker():
+            restock = Restock(desk)
+            desk.fault("busy", operation="order")
+            row = await restock.agree()
+            assert (await ended(desk, row)).outcome == "satisfied"
+        assert len(desk.ledger(row)) == 1
+        [order] = desk.orders(row)
+        assert (order.sends, order.unknown_since) == (1, None)
+
+    play(journey)
+
+
+def test_what_the_vendor_cannot_take_for_a_day_is_for_finance(desk: Desk, play: Play) -> None:
+    async def journey(desk: Desk) -> None:
+        async with desk.worker():
+            restock = Restock(desk)
+            desk.fault("busy", operation="order", always=True)
+            row = await restock.agree()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not await asyncio.to_thread(desk.orders, row):
+                    await asyncio.sleep(0.02)
+            with desk.sessions.begin() as session:
+                order = orders.lock(session, desk.orders(row)[0].id)
+                order.intended_at -= timedelta(days=1)
+            await restock.pass_time(timedelta(hours=1))
+            await desk.until(row, Status.ORDER_UNKNOWN)
+            assert "order_unknown" in desk.told(row, desk.company.carla)
 
     play(journey)
 
