@@ -397,3 +397,15 @@ def test_what_does_not_fit_is_refused_beside_its_field(
     assert refused.status_code == 422
     assert 'role="alert"' in refused.text
     assert kinds(sessions) == []
+
+
+@pytest.mark.parametrize(("who", "path"), [("felix", "/runs"), ("bruno", "/tasks"), ("bruno", "/runs")])
+def test_a_longer_list_asks_the_database_no_more_often(
+    browser_of: Open, company: Company, trip: ProcessRunRow, sessions: Sessions, who: str, path: str
+) -> None:
+    browser = browser_of(getattr(company, who))
+    short = browser.statements(path)
+    with sessions.begin() as session:
+        more = [str(begin_trip(session, company).row.id) for _ in range(5)]
+    assert len(browser.statements(path)) == len(short)
+    assert all(run_id in browser.get(path).text for run_id in more)
