@@ -224,6 +224,7 @@ def test_the_page_of_a_version_says_what_runs_where(
 ) -> None:
     page = browser_of(company.elena).get("/processes/travel").text
     assert "2 open runs" in page
+    assert 'href="/processes/travel/versions/2/impact"' in page
     assert 'href="/processes/travel/versions/2/move"' in page
     assert 'href="/runs?process=travel&amp;version=1&amp;status=open"' in page
 
