@@ -167,17 +167,17 @@ _SENTENCES: Final = {
     ),
     Kind.MOVE: both("Node {target} is moved", "Se mueve el nodo {target}"),
     Kind.SET_PROCESS: both("Process: {field} is set to {value}", "Proceso: {field} pasa a {value}"),
-    Kind.SET_SCENARIO: both(
-        "Scenario “{target}” is written or removed", "Se escribe o quita el escenario «{target}»"
-    ),
+    Kind.SET_SCENARIO: both("Scenario “{target}” is written", "Se escribe el escenario «{target}»"),
 }
+_SCENARIO_GONE: Final = both("Scenario “{target}” is removed", "Se quita el escenario «{target}»")
 _USUAL: Final = both("its usual value", "su valor habitual")
 
 
 def describe(operation: Operation, language: Language) -> str:
     """One line for an audit trail."""
     value = _USUAL[language] if operation.value is None else str(operation.value)
-    sentence = _SENTENCES[operation.kind][language]
+    gone = operation.kind is Kind.SET_SCENARIO and operation.value is None
+    sentence = (_SCENARIO_GONE if gone else _SENTENCES[operation.kind])[language]
     return sentence.format(target=operation.target, field=operation.field, value=value) + "."
 
 

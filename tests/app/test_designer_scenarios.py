@@ -92,7 +92,9 @@ def test_who_deploys_sees_what_is_missing_and_is_refused(
 ) -> None:
     trip.send("/processes/travel/check", {"revision": "1"})
     carla = browser_of(company.carla)
-    assert "No scenario takes Manager (no) → no." in texts(carla.get("/processes/travel").text)
+    said = texts(carla.get("/processes/travel").text)
+    assert "No scenario takes Manager (no) → no." in said
+    assert "New runs follow it from then on" not in said
     refused = carla.send("/processes/travel/versions/1/deploy", {"reason": "now"})
     assert refused.status_code == 409
     assert "edges.ask-false_branch>no: No scenario takes the edge Manager (no) → no." in texts(refused.text)

@@ -41,6 +41,10 @@ export function Designer({ given }) {
   const find = useRef(null);
   const flow = useReactFlow();
   useEffect(() => setNodes(shown.nodes), [shown.nodes]);
+  const isWider = Boolean(colours?.removed); // what was removed is shown, too, and moves the rest
+  useEffect(() => {
+    if (isWider) window.requestAnimationFrame(() => flow.fitView({ padding: 0.15, maxZoom: 1 }));
+  }, [flow, isWider]);
 
   const chosenNode = process.nodes?.find((node) => node.id === selected[0] && selected.length === 1);
   const chosenEdge = process.edges?.find((edge) => edgeId(edge) === selected[0] && selected.length === 1);
