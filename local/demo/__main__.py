@@ -50,7 +50,7 @@ def run(arguments: Sequence[str], env: Mapping[str, str]) -> str:
         return "The demo company is there." if there else "The database has people of its own: left alone."
     return (
         f"Demo company loaded (seed {SEED}): {loaded.people} people, {loaded.past} past requests, "
-        f"{loaded.waiting} waiting for managers."
+        f"{loaded.waiting} waiting for managers, {loaded.processes} drawn processes with {loaded.runs} runs."
     )
 
 

@@ -70,6 +70,31 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A process that two of the company made of a template of the gallery; `why` is what the second one said."""
+
+    template: str
+    drawn_by: str
+    deployed_by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that somebody has just begun.
+
+    Attributes:
+        given: its input, but for who asks.
+        begins_in_days: for the input `begins_at`; None where the process has none.
+    """
+
+    login: str
+    process: str
+    given: dict[str, Any]
+    begins_in_days: int | None = None
+
+
+@dataclass(frozen=True)
 class Company:
     """The whole company as company.json describes it.
 
@@ -89,6 +114,8 @@ class Company:
     flag: dict[str, str]
     tastes: dict[str, dict[str, int]]
     waiting: tuple[Waiting, ...]
+    processes: tuple[Drawn, ...]
+    runs: tuple[Begun, ...]
 
     def on_tour(self) -> list[Colleague]:
         """Those whom a visitor would like to be, in a good order."""
@@ -122,6 +149,8 @@ def read_company() -> Company:
         flag=data["flag"],
         tastes=data["tastes"],
         waiting=tuple(Waiting(**one) for one in data["waiting"]),
+        processes=tuple(Drawn(**one) for one in data["processes"]),
+        runs=tuple(Begun(**one) for one in data["runs"]),
     )
 
 

@@ -19,6 +19,7 @@ from app.password import hash_password
 from local.demo.company import Colleague, Company, read_company, read_words
 from local.demo.history import Past, live_all
 from local.demo.life import Life, id_at
+from local.demo.processes import begin_runs, draw_processes
 from local.demo.questions import Deciders
 from local.demo.rechecks import look_again
 from local.demo.rulings import Rulings, open_rules
@@ -66,6 +67,8 @@ class Loaded:
     people: int
     past: int
     waiting: int
+    processes: int
+    runs: int
 
 
 def state_of(session: Session) -> State:
@@ -105,8 +108,14 @@ def load(
     session.execute(insert(RecheckShareRow), rechecks.shares)
     session.execute(insert(RecheckRow), rechecks.rows)
     waiting = submit_waiting(session, company.waiting, people, catalogue())
-    audit.record(session, SYSTEM, "demo.loaded", seed=seed, requests=len(lives), waiting=len(waiting))
-    return Loaded(len(people), len(lives), len(waiting))
+    drawn = draw_processes(session, company.processes, people)
+    runs = begin_runs(session, company.runs, people)
+    loaded = Loaded(len(people), len(lives), len(waiting), len(drawn), len(runs))
+    audit.record(
+        session, SYSTEM, "demo.loaded", seed=seed, requests=loaded.past, waiting=loaded.waiting,
+        processes=loaded.processes, runs=loaded.runs,
+    )  # fmt: skip
+    return loaded
 
 
 def _open_accounts(
