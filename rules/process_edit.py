@@ -19,7 +19,6 @@ from rules.process_content import (
     scenario_content,
     to_content,
 )
-from rules.process_language import Language, both
 
 
 class Kind(StrEnum):
@@ -148,37 +147,6 @@ def connect(edge: Edge) -> Operation:
 def set_scenario(scenario: Scenario) -> Operation:
     """The operation that writes this scenario."""
     return Operation(Kind.SET_SCENARIO, scenario.name, value=scenario_content(scenario))
-
-
-_SENTENCES: Final = {
-    Kind.ADD_NODE: both("Node {target} is added", "Se añade el nodo {target}"),
-    Kind.REMOVE_NODE: both(
-        "Node {target} is removed with its edges", "Se quita el nodo {target} con sus conexiones"
-    ),
-    Kind.SET_NODE: both("Node {target}: {field} is set to {value}", "Nodo {target}: {field} pasa a {value}"),
-    Kind.SET_CONFIG: both(
-        "Node {target}: {field} is set to {value}", "Nodo {target}: {field} pasa a {value}"
-    ),
-    Kind.UNSET_CONFIG: both("Node {target}: {field} is taken out", "Nodo {target}: se quita {field}"),
-    Kind.CONNECT: both("Edge {target} is drawn", "Se traza la conexión {target}"),
-    Kind.DISCONNECT: both("Edge {target} is removed", "Se quita la conexión {target}"),
-    Kind.SET_EDGE: both(
-        "Edge {target}: {field} is set to {value}", "Conexión {target}: {field} pasa a {value}"
-    ),
-    Kind.MOVE: both("Node {target} is moved", "Se mueve el nodo {target}"),
-    Kind.SET_PROCESS: both("Process: {field} is set to {value}", "Proceso: {field} pasa a {value}"),
-    Kind.SET_SCENARIO: both("Scenario “{target}” is written", "Se escribe el escenario «{target}»"),
-}
-_SCENARIO_GONE: Final = both("Scenario “{target}” is removed", "Se quita el escenario «{target}»")
-_USUAL: Final = both("its usual value", "su valor habitual")
-
-
-def describe(operation: Operation, language: Language) -> str:
-    """One line for an audit trail."""
-    value = _USUAL[language] if operation.value is None else str(operation.value)
-    gone = operation.kind is Kind.SET_SCENARIO and operation.value is None
-    sentence = (_SCENARIO_GONE if gone else _SENTENCES[operation.kind])[language]
-    return sentence.format(target=operation.target, field=operation.field, value=value) + "."
 
 
 def _node(process: Process, node_id: str) -> Node:

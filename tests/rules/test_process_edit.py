@@ -15,7 +15,8 @@ from rules.errors import InvalidFields
 from rules.process import Edge, EdgeType, Node, Outcome, Process
 from rules.process_content import content_hash, edge_content, node_content, to_content
 from rules.process_diff import Mark, diff, marks
-from rules.process_edit import CannotBeApplied, Kind, Operation, add_node, apply, apply_all, describe, invert
+from rules.process_edit import CannotBeApplied, Kind, Operation, add_node, apply, apply_all, invert
+from rules.process_edit_words import describe
 from rules.process_language import Language
 from rules.process_migration import CannotMigrate, blockers, migrate
 from rules.process_plan import make_plan

@@ -35,7 +35,8 @@ from rules.process import (
 )
 from rules.process_condition import READ_AS, Operator
 from rules.process_content import to_content
-from rules.process_edit import Operation, describe
+from rules.process_edit import Operation
+from rules.process_edit_words import describe
 from rules.process_language import Language
 from rules.process_node import NodeType
 from rules.process_nodes import NODE_TYPES

@@ -16,7 +16,8 @@ from rules.errors import Invalid
 from rules.person import Act
 from rules.process import Process
 from rules.process_diff import diff, marks, together
-from rules.process_edit import Operation, describe
+from rules.process_edit import Operation
+from rules.process_edit_words import describe
 from rules.process_language import Language
 from rules.process_plan import ProcessCannotRun, make_plan
 from rules.process_problem import Severity
