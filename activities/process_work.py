@@ -14,7 +14,7 @@ from rules.person import Act, Person, Role, may
 from rules.process import Outcome
 from rules.process_input import REQUESTER
 from rules.process_messages import NodeResult
-from rules.process_people import Asked, seats
+from rules.process_people import Asked, ids_in, seats, with_names
 from storage import notification, person, process, process_step, request
 from storage.database import now
 from storage.process_run import ProcessRunRow
@@ -88,6 +88,11 @@ class Work:
     def holding(self, role: Role) -> list[Person]:
         """Everybody with a role whose account may be used."""
         return [row.to_person() for row in person.holding(self.session, role)]
+
+    def named(self, text: str) -> str:
+        """A text for people, with names in the place of the ids that a template has put there."""
+        ids = ids_in(text)
+        return with_names(text, person.names(self.session, ids)) if ids else text
 
     def asked(self, who: Any, not_asked: UUID | None) -> tuple[Asked, ...]:
         """Those whom entries of a config name; raises as `rules.process_people.seats`."""

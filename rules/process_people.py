@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from rules.errors import BusinessError, Invalid, NotAllowed
@@ -26,6 +27,20 @@ class Asked:
     group: str = ""
     person_id: UUID | None = None
     role: str = ""
+
+
+#: How a person's id looks where a template has put it into a text.
+_ID: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+
+
+def ids_in(text: str) -> list[UUID]:
+    """The ids that stand in a text, each once."""
+    return list(dict.fromkeys(UUID(found) for found in _ID.findall(text)))
+
+
+def with_names(text: str, names: Mapping[UUID, str]) -> str:
+    """The text with people's names in the place of their ids: it is read by people. Other ids stay."""
+    return _ID.sub(lambda found: names.get(UUID(found[0]), found[0]), text)
 
 
 #: Finds a person by what a definition or an input calls them: an id or a mail address.

@@ -76,7 +76,7 @@ class ApprovalExecutor:
             asked,
             requester_id=not_asked,
             title=work.title,
-            question=work.config.get("question", ""),
+            question=_question(work),
             deadline_seconds=seconds(deadline, "deadline") if deadline else None,
         )
         _open_question(work, [each for each in work.reached(asked) if each != not_asked])
@@ -85,7 +85,7 @@ class ApprovalExecutor:
     def _tell(self, work: Work, asked: Sequence[Asked], kind: Kind, step: str = "") -> None:
         barred = _barred(work)
         reached = [each for each in work.reached(asked) if each != barred]
-        self.teller.tell(work, reached, kind, work.config.get("question", ""), step=step or kind.value)
+        self.teller.tell(work, reached, kind, _question(work), step=step or kind.value)
 
 
 def _barred(work: Work) -> UUID | None:
@@ -93,6 +93,10 @@ def _barred(work: Work) -> UUID | None:
     requester = work.requester()
     lets = TYPE.value(work.config, "requester_may_decide") and work.run.request_id is None
     return None if lets or requester is None else requester.id
+
+
+def _question(work: Work) -> str:
+    return work.named(str(work.config.get("question") or ""))
 
 
 def _place(work: Work) -> Place:
@@ -105,7 +109,7 @@ def _open_question(work: Work, reached: Sequence[UUID]) -> None:
     if row is None:
         return
     seats = process_task.of_node(work.session, work.where)
-    detail = str(work.config.get("question") or work.title)
+    detail = _question(work) or work.title
     deadline_at = seats[0].deadline_at if seats else None
     if process_question.ask(work.session, row, _place(work), reached, detail, deadline_at) is None:
         raise RequestIsClosed(f"{row.number} has ended meanwhile: {row.status}.")

@@ -24,8 +24,8 @@ class NotifyExecutor:
             work,
             reached,
             Kind.NOTICE,
-            str(TYPE.value(work.config, "text")),
-            title=str(work.config["subject"]),
+            work.named(str(TYPE.value(work.config, "text"))),
+            title=work.named(str(work.config["subject"])),
             channels=TYPE.value(work.config, "channels"),
         )
         return work.end(Outcome.COMPLETED)

@@ -86,7 +86,8 @@ def test_the_manager_is_asked_and_the_run_ends_as_answered(play: Play, agrees: b
         assert told == (bruno.id, "task_asked", "Please decide: Travel, Manager")
         step = next(row for row in hall.steps(run_id) if row.node == "ask")
         assert (step.output["decided_by"], step.output["note"]) == (["Bruno Blanco"], "as I see it")
-        assert "320.00" in step.given["question"]
+        assert step.given["question"] == f"May {ana.id} travel for 320.00 EUR?"
+        assert [task.question for task in hall.tasks(run_id)] == [f"May {ana.name} travel for 320.00 EUR?"]
 
     play(journey)
 

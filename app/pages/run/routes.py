@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
@@ -17,6 +19,7 @@ from flask_babel import lazy_gettext as _l
 from app import database
 from app.access import current_person, opens
 from app.dates import parse_day
+from app.templating import exact_time
 from rules.errors import Invalid
 from rules.person import Act, Role, may_read_all_runs
 from rules.process_input import REQUESTER
@@ -55,11 +58,24 @@ def took(ended: datetime, began: datetime) -> str:
     return str(_("took %(time)s", time=format_timedelta(passed, threshold=0.95)))
 
 
+#: How an input holds a moment.
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+
+
 @pages.app_template_filter("glimpse")
 def glimpse(given: Mapping[str, Any]) -> str:
     """The first short values of an input, by which people tell runs of one process apart."""
-    told = [str(value) for name, value in given.items() if name != REQUESTER and _is_short(value)]
+    told = [plain(value) for name, value in given.items() if name != REQUESTER and _is_short(value)]
     return ", ".join(told[:GLIMPSED])
+
+
+@pages.app_template_filter("plain")
+def plain(value: Any) -> str:
+    """A value as people write it: moments with day and time."""
+    if isinstance(value, str) and _MOMENT.match(value):
+        with suppress(ValueError):
+            return exact_time(datetime.fromisoformat(value))
+    return str(value)
 
 
 def _is_short(value: Any) -> bool:
