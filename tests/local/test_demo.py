@@ -26,13 +26,20 @@ from local.vendor.catalogue import catalogue
 from rules.decision import NO_DECISION, deadline
 from rules.flag import Setting
 from rules.order import highest_unit_price
+from rules.outbox import Kind
 from rules.password import judge_password
-from rules.person import Role, approver_line, role_conflicts
+from rules.person import Act, Person, Role, approver_line, may, role_conflicts
+from rules.process import Outcome
+from rules.process_people import seats
+from rules.process_plan import make_plan
+from rules.process_play import walk
+from rules.process_sandbox import Chosen, Sandbox
+from rules.process_schedule import start
 from rules.product import BuyingGuidance
 from rules.request import ENDED, NEXT, Status, content_hash
 from rules.review import History, ReviewInput, review_content
 from settings import LOCAL_DEFAULTS, Settings
-from storage import outbox, policy, recheck
+from storage import department_process, outbox, policy, process, process_run, recheck
 from storage import person as people
 from storage.audit import AuditRow
 from storage.database import Base, make_engine, make_sessions, now
@@ -41,6 +48,8 @@ from storage.department import all_departments
 from storage.flag import read_truth
 from storage.order import OrderRow, Standing
 from storage.policy import RuleSetRow
+from storage.process_run import ProcessRunRow
+from storage.process_trigger import ProcessTriggerRow
 from storage.request import RequestRow, history_of
 from storage.review import ReviewRow
 from storage.seed import shipped_rule_sets
@@ -409,3 +418,76 @@ def test_what_waits_can_be_bought_from_the_sandbox_shop() -> None:
         assert article.host == "amazon.es"
         assert article.as_product().buying_guidance is not BuyingGuidance.BLOCKED
         assert one.quantity <= (article.most or one.quantity)
+
+
+# ------------------------------------------------------------------------------------------ drawn processes
+
+
+def test_each_drawn_process_was_deployed_by_a_second_person_who_may(opened: Session) -> None:
+    company = {row.id: row.to_person() for row in people.all_people(opened)}
+    drawn = process.all_processes(opened)
+    assert {row.key for row in drawn} == {one.template for one in read_company().processes}
+    for row in drawn:
+        version = process.deployed(opened, row.key)
+        assert version.deployed_by is not None
+        assert version.deployed_by not in version.editor_ids
+        assert may(company[version.author_id].roles, Act.DRAW_PROCESS)
+        assert may(company[version.deployed_by].roles, Act.DEPLOY_PROCESS)
+
+
+def test_no_drawn_process_calls_outside_and_none_begins_by_itself(opened: Session) -> None:
+    for row in process.all_processes(opened):
+        types = {node.type for node in process.deployed(opened, row.key).process.nodes}
+        assert types <= {"approval", "condition", "end", "notify", "set", "wait"}
+    assert department_process.followed(opened) == {}
+    assert opened.scalars(select(ProcessTriggerRow)).all() == []
+
+
+def test_each_run_is_about_to_start_and_carries_the_wish_of_whoever_began_it(opened: Session) -> None:
+    rows = process_run.newest(opened)
+    told = opened.scalars(
+        select(outbox.OutboxRow.payload).where(
+            outbox.OutboxRow.kind == Kind.START_PROCESS.value, outbox.OutboxRow.sent_at.is_(None)
+        )
+    ).all()
+    assert {str(row.id) for row in rows} == {each["run_id"] for each in told}
+    assert len({row.started_by for row in rows}) == len(rows) == len(read_company().runs)
+    for row in rows:
+        requester = people.by_email(opened, row.given["requester"])
+        assert requester is not None
+        assert requester.id == row.started_by
+        assert may(requester.to_person().roles, Act.START_PROCESS)
+
+
+def _asked_by(session: Session, run: ProcessRunRow, company: dict[UUID, Person]) -> set[str]:
+    """Whom a run asks until somebody answers, by name or role."""
+
+    def find(called: str) -> Person | None:
+        row = people.by_email(session, called)
+        return row.to_person() if row else None
+
+    def holding(role: Role) -> list[Person]:
+        return [each for each in company.values() if role in each.roles]
+
+    plan = make_plan(process.deployed(session, run.process_key).process)
+    waits: dict[str, tuple[Outcome | None, ...]] = {
+        node.id: (None,) for node in plan.nodes if node.type == "approval"
+    }
+    sandbox = Sandbox(plan, Chosen(run.given, waits))
+    for turn, _ in walk(plan, *start(plan), sandbox.answer):
+        if turn is not None:
+            sandbox.ended(turn)
+    return {
+        company[seat.person_id].name if seat.person_id else seat.role
+        for turn, done in sandbox.done.items()
+        if turn.node in waits
+        for seat in seats(done.given["who"], find, company.get, holding, run.started_by)
+    }
+
+
+def test_the_runs_wait_for_people_whom_a_visitor_can_be_and_one_ends_by_itself(opened: Session) -> None:
+    company = {row.id: row.to_person() for row in people.all_people(opened)}
+    asked = [_asked_by(opened, run, company) for run in process_run.newest(opened)]
+    assert asked.count(set()) == 1
+    assert set().union(*asked) == {"Tomasz Zieliński", "Lucía Ferrer", "finance", "platform"}
+    assert {"finance", "platform"} in asked
