@@ -176,6 +176,8 @@ def by_id(session: Session, task_id: UUID) -> ProcessTaskRow:
 def answer(session: Session, task_id: UUID, answering: Person, agrees: bool, note: str) -> ProcessTaskRow:
     """Record a person's answer and wake the run. It counts for all seats that ask for this very person.
 
+    The same answer once more by the same person changes nothing: what stands is given back, with its first note.
+
     Raises:
         NotFound, NotYourTask.
         AlreadyDecided: names who answered and when, or says that the question is gone.
@@ -186,6 +188,8 @@ def answer(session: Session, task_id: UUID, answering: Person, agrees: bool, not
     process_step.by_id(session, row.run_id, row.node, row.iteration)
     check_may_answer(answering, row.asked, row.requester_id)
     others = [each for each in of_node(session, where) if each.answered_by == answering.id]
+    if row in others and row.agrees is agrees:
+        return row
     if others and row.is_open:
         raise NotYourTask("You have answered here already; somebody else has to be the second.")
     mine = ProcessTaskRow.id == task_id

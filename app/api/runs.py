@@ -136,7 +136,7 @@ def mine() -> dict[str, Any]:
 @tasks.reads(AnswerSchema)
 @opens(Act.ANSWER_TASK)
 def answer(given: dict[str, Any], task_id: UUID) -> dict[str, Any]:
-    """Agree or refuse."""
+    """Agree or refuse; the same answer sent again by the same person gives back what was recorded."""
     row = process_task.answer(database.session(), task_id, current_person(), given["agrees"], given["note"])
     database.commit()
     return shown.task(row)

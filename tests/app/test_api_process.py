@@ -29,6 +29,7 @@ from storage.outbox import OutboxRow
 from storage.person import PersonRow
 from storage.process_run import ProcessRunRow
 from tests.app.people import Company
+from tests.app.process_runs import Carried, tasks_of
 from tests.process_samples import content, covered, deployed, travel
 
 Call = Callable[..., Any]
@@ -167,6 +168,24 @@ def test_a_task_is_answered_by_who_is_asked(
     again = call(company.bruno, "POST", f"/tasks/{task['id']}/answer", {"agrees": False})
     assert (again.status_code, again.json["code"]) == (409, "already-decided")
     assert kinds(sessions)[-1] == "signal_process"
+
+
+def test_the_same_answer_sent_again_gives_back_what_was_recorded_and_changes_nothing(
+    call: Call, company: Company, sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        deployed(session, company, travel(who=[{"role": "finance"}]))
+        carried = Carried(session, company, "travel", {"amount": "12.00"})
+        carried.begin(session, "ask", [Asked(role="finance")])
+    [task] = tasks_of(sessions, carried.row.id)
+    path = f"/tasks/{task.id}/answer"
+    first = call(company.carla, "POST", path, {"agrees": True, "note": "fine"})
+    before = kinds(sessions)
+    again = call(company.carla, "POST", path, {"agrees": True, "note": "fine, I said"})
+    assert (again.status_code, again.json) == (200, first.json)
+    assert kinds(sessions) == before
+    late = call(company.diego, "POST", path, {"agrees": True})
+    assert (late.status_code, late.json["code"]) == (409, "already-decided")
 
 
 def test_only_who_runs_the_platform_speaks_of_incidents(
