@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rules.process import Edge, EdgeType, Join, OnError
 from rules.process_plan import Plan
@@ -116,6 +116,42 @@ class Flow:
         return plan.nodes[number].on_error is OnError.CONTINUE or any(
             plan.types[edge] is EdgeType.ALWAYS for edge in plan.leaving[number]
         )
+
+
+def joins(plan: Plan) -> tuple[bool, ...]:
+    """For each node whether a run may come to it by two of its edges, so that it has to wait for the later one.
+
+    Each node is taken to end either way whatever the others came to, and every join to let pass what one edge brings.
+    O(edges squared) at most.
+    """
+    #: For each edge those that may be live in the same run, as the bits of a whole number.
+    beside = [0] * len(plan.process.edges)
+    found = [False] * len(plan.nodes)
+    _may_meet(plan.starts, 0, plan, beside)
+    for number in plan.order:
+        entering = plan.entering[number]
+        here = 0
+        for edge in entering:
+            here |= beside[edge] | 1 << edge
+        found[number] = any(beside[edge] >> other & 1 for edge in entering for other in entering)
+        _may_meet(
+            [each for each in plan.leaving[number] if each not in plan.back[number]], here, plan, beside
+        )
+    return tuple(found)
+
+
+def _may_meet(leaving: Sequence[int], earlier: int, plan: Plan, beside: list[int]) -> None:
+    """Note that edges of one node may be live beside the earlier ones, and beside each other but for yes and no."""
+    for edge in leaving:
+        beside[edge] = earlier
+        for other in leaving:
+            if other != edge and {plan.types[edge], plan.types[other]} != {EdgeType.TRUE, EdgeType.FALSE}:
+                beside[edge] |= 1 << other
+    mask = sum(1 << edge for edge in leaving)
+    while earlier:
+        lowest = earlier & -earlier
+        beside[lowest.bit_length() - 1] |= mask
+        earlier ^= lowest
 
 
 def _leaves(plan: Plan, number: int, kind: EdgeType) -> Callable[[Edge], bool]:

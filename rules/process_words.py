@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rules.process import Edge, EdgeType, Join, Node, OnError, OnTimeout, Outcome
+from rules.process_flow import joins
 from rules.process_language import Language, both, contracted, say_list
 from rules.process_nodes import NODE_TYPES
 from rules.process_plan import Plan
@@ -57,11 +58,12 @@ def tell(plan: Plan, language: Language) -> tuple[str, ...]:
     """One line for the beginning and one for each node, numbered in an order in which they may run."""
     numbers = {plan.nodes[each].id: place for place, each in enumerate(plan.order, 1)}
     starts = [str(numbers[edge.target]) for edge in plan.process.edges if edge.source is None]
+    waits = joins(plan)
     lines = [_BEGINS[language].format(say_list(starts, language))]
     for place, each in enumerate(plan.order, 1):
         node = plan.nodes[each]
         edges = [plan.process.edges[edge] for edge in plan.leaving[each]]
-        parts = [*_arrival(plan, each, language), *_ways(node, edges, numbers, language)]
+        parts = [*_arrival(plan, each, language, waits=waits[each]), *_ways(node, edges, numbers, language)]
         kind = NODE_TYPES.get(node.type)
         does = contracted(kind.say(node.config, language) if kind else node.type, language)
         name = f"{node.name}: " if node.name else ""
@@ -89,9 +91,10 @@ def _title(plan: Plan, node_id: str) -> str:
     return plan.nodes[plan.numbers[node_id]].title
 
 
-def _arrival(plan: Plan, number: int, language: Language) -> list[str]:
+def _arrival(plan: Plan, number: int, language: Language, *, waits: bool) -> list[str]:
+    """What it waits for; of ways that exclude each other one arrives, and nothing is to be said."""
     node = plan.nodes[number]
-    if len(plan.entering[number]) < 2:
+    if len(plan.entering[number]) < 2 or (node.join is Join.ALL and not waits):
         return []
     said = _JOINS[node.join][language].format(node.quorum)
     return [said + (_CANCELS[language] if node.cancel_rest else "")]

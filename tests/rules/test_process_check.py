@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from rules.errors import Invalid
 from rules.process import Edge, EdgeType, Input, Node, OnTimeout, Outcome, Process
 from rules.process_check import ProcessHasErrors, Severity, Surroundings, check_process, require_no_errors
-from rules.process_flow import Flow
+from rules.process_flow import Flow, joins
 from rules.process_money import NobodyAgreed, check_agreed, check_skip, unapproved_ways
 from rules.process_plan import Plan, make_plan
-from rules.process_play import answer
+from rules.process_play import answer, play
 from rules.process_problem import CODES
 from rules.process_schedule import begin, report, start
-from rules.process_state import NodeStatus, Turn
+from rules.process_state import EdgeStatus, NodeStatus, Turn
 from tests.rules.drafts import DRAFTS
 from tests.rules.graphs import GRAPHS, Graph, random_graph
 from tests.rules.processes import sound
@@ -264,3 +264,36 @@ def test_what_excludes_each_other_never_runs_in_one_run(graph: Graph) -> None:
         queue.extend(report(plan, state, turn, outcome, "as played").ready)
     ran = [number for number, status in enumerate(state.nodes) if status is not NodeStatus.SKIPPED]
     assert not any(flow.excludes(one, other) for one in ran for other in ran if one < other)
+
+
+@given(GRAPHS)
+@settings(max_examples=80)
+def test_a_run_comes_by_two_edges_only_where_that_is_known_before(graph: Graph) -> None:
+    plan = make_plan(graph.process)
+    state = play(plan, graph.answers).state
+    waits = joins(plan)
+    for number, entering in enumerate(plan.entering):
+        arrived = sum(state.edges[edge] is EdgeStatus.LIVE for edge in entering)
+        assert arrived < 2 or waits[number]
+
+
+@pytest.mark.parametrize(
+    ("graph", "waiting"),
+    [
+        ("a-T>e, a-F>e", []),
+        ("c-T>a, c-F>o, a-T>o, a-F>e, o>e", []),
+        ("c-T>a, c-F>d, d-T>m, d-F>q, a>m, m-T>e, m-F>r, q>e", []),
+        ("s-P>a, s-P>b, a>j, b>j, j>e", ["j"]),
+        ("a>j, b>j", ["j"]),
+        ("a-T>e, a-T>b, b>e, a-F>n", ["e"]),
+        ("a-T>b, a-A>e, b>e, a-F>n", ["e"]),
+        ("s-P>a, s-P>b, a-T>j, a-F>n, b-T>j, b-F>n", ["j", "n"]),
+        ("a>b, b-F3>a, b-T>e", []),
+    ],
+)
+def test_a_node_waits_where_branches_run_side_by_side_and_not_where_one_excludes_the_other(
+    graph: str, waiting: list[str]
+) -> None:
+    plan = make_plan(sound(graph))
+    found = zip(plan.nodes, joins(plan), strict=True)
+    assert sorted(node.id for node, waits in found if waits) == waiting

@@ -304,7 +304,6 @@ WORDY = sound(
 
 
 ASKED = "3. Ask all of finance and the managers to approve within 7 days. If yes, 4. If no, or without an answer in time,"
-ARRIVED = "Once every branch under way has arrived."
 ASIDE = "Beside it, and waited for by nobody,"
 
 
@@ -314,7 +313,7 @@ def test_a_process_is_told_in_english() -> None:
         "1. Tell the manager of input.requester. Then 2.",
         "2. Dear: If input.amount is over 500.00. If yes, 3. If no, 4.",
         f"{ASKED} back to 1, for at most 3 rounds in all; after the last, 5.",
-        f"4. Order input.url. {ARRIVED} Then 7. {ASIDE} 6. If it fails, so does the process.",
+        f"4. Order input.url. Then 7. {ASIDE} 6. If it fails, so does the process.",
         "5. End as refused, and end all other branches.",
         "6. Wait 3 days.",
         "7. End.",
@@ -328,6 +327,24 @@ def test_a_process_is_told_in_spanish() -> None:
         "3. Pedir aprobación a todos: finanzas y los responsables en un plazo de 7 días. Si sí, 4."
     )
     assert told[5] == "5. Terminar como rechazado y cerrar las demás ramas."
+
+
+@pytest.mark.parametrize(
+    ("language", "arrived", "strictly"),
+    [
+        (Language.ENGLISH, "Once every branch under way has arrived.", "Only if every branch arrives."),
+        (Language.SPANISH, "Cuando llegan todas las ramas en curso.", "Solo si llegan todas las ramas."),
+    ],
+)
+def test_what_is_waited_for_is_told_where_branches_run_side_by_side(
+    language: Language, arrived: str, strictly: str
+) -> None:
+    def told(graph: str, **nodes: Any) -> str:
+        return tell(planned(graph, nodes), language)[-1]
+
+    assert arrived in told("s-P>a, s-P>b, a>j, b>j")
+    assert arrived not in told("c-T>a, c-F>j, a>j")
+    assert strictly in told("c-T>a, c-F>j, a>j", j={"join": "strict"})
 
 
 def test_why_a_node_did_not_run_is_told() -> None:
