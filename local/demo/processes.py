@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from local.demo.company import Begun, Drawn
 from rules.process_content import to_content
 from rules.process_gallery import make_process
-from rules.process_input import REQUESTER
 from rules.process_language import Language
 from rules.process_templates import TEMPLATES
 from storage import process, process_run
@@ -59,10 +58,8 @@ def begin_runs(
     at = now(session)
     rows = []
     for one in runs:
-        person = people[one.login]
-        given = {**give(one, at), REQUESTER: person.email}
-        key = f"demo-{one.login}"
-        rows.append(process_run.begin(session, one.process, given, Actor.person(person.id), start_key=key))
+        actor, key = Actor.person(people[one.login].id), f"demo-{one.login}"
+        rows.append(process_run.begin(session, one.process, give(one, at), actor, start_key=key))
     return rows
 
 
