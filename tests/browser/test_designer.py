@@ -314,3 +314,16 @@ def test_the_canvas_shows_what_differs_from_the_version_in_force(
         expect(page.locator(f'.react-flow__node[data-id="{node}"]')).to_have_class(re.compile(f"is-{mark}"))
     page.keyboard.press("d")
     expect(page.locator(".react-flow__node")).to_have_count(3)
+
+
+def test_on_a_phone_four_buttons_stand_two_by_two(
+    open_page: OpenPage, company: Company, sessions: Sessions
+) -> None:
+    begin(sessions, company, travel(deadline=None))
+    phone = open_page(width=390)
+    log_in(phone, company.elena)
+    phone.goto("/processes/travel")
+    buttons = phone.locator(".page-top .actions .btn")
+    expect(buttons).to_have_count(4)
+    tops = buttons.evaluate_all("all => all.map(each => Math.round(each.getBoundingClientRect().top))")
+    assert tops[0] == tops[1] < tops[2] == tops[3]
