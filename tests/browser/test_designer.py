@@ -316,6 +316,21 @@ def test_the_canvas_shows_what_differs_from_the_version_in_force(
     expect(page.locator(".react-flow__node")).to_have_count(3)
 
 
+#: The line on which the text of an element that directly holds some stands, in pixels from the top of the window.
+BASELINE = """async element => {
+  await document.fonts.ready;
+  const text = [...element.childNodes].find(each => each.nodeType === Node.TEXT_NODE && each.data.trim());
+  const range = document.createRange();
+  range.selectNodeContents(text);
+  const pen = document.createElement("canvas").getContext("2d");
+  const style = getComputedStyle(element);
+  pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const { fontBoundingBoxAscent: up, fontBoundingBoxDescent: down } = pen.measureText(text.data);
+  const box = [...range.getClientRects()].at(-1);
+  return box.top + box.height * up / (up + down);
+}"""
+
+
 def test_on_a_phone_four_buttons_stand_two_by_two(
     open_page: OpenPage, company: Company, sessions: Sessions
 ) -> None:
@@ -327,3 +342,19 @@ def test_on_a_phone_four_buttons_stand_two_by_two(
     expect(buttons).to_have_count(4)
     tops = buttons.evaluate_all("all => all.map(each => Math.round(each.getBoundingClientRect().top))")
     assert tops[0] == tops[1] < tops[2] == tops[3]
+
+
+def test_the_word_for_the_state_of_a_version_is_in_line_with_its_number(
+    page: Page, company: Company, sessions: Sessions
+) -> None:
+    begin(sessions, company, travel(deadline=None))
+    log_in(page, company.elena)
+    for path, beside in (
+        ("/processes/travel", "h2#words"),
+        ("/processes/travel", ".process-versions a"),
+        ("/processes", "td:has(> .status)"),
+    ):
+        page.goto(path)
+        words = page.locator(beside).first
+        badge = page.locator(f"{beside} .status, {beside} + .status").first
+        assert words.evaluate(BASELINE) == pytest.approx(badge.evaluate(BASELINE), abs=1), beside
