@@ -36,7 +36,7 @@ _KINDS: Final = {
     ValueKind.TEXT: both("text", "texto"),
     ValueKind.NUMBER: both("a number", "número"),
     ValueKind.AMOUNT: both("an amount", "importe"),
-    ValueKind.MOMENT: both("a moment", "momento"),
+    ValueKind.MOMENT: both("a moment", "fecha y hora"),
 }
 _PERSON: Final = frozenset({"role", "person", "manager_of"})
 

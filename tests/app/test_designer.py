@@ -221,6 +221,9 @@ def test_the_first_change_after_a_deployment_begins_the_next_version(
     told = change(elena, 0, Operation(Kind.SET_NODE, "ask", "name", "Boss")).get_json()
     assert (told["version"], told["revision"]) == (2, 1)
     assert "Node ask: name is set to Boss." in texts(elena.get("/processes/travel").text)
+    change(elena, 1, Operation(Kind.SET_CONFIG, "ask", "who", [{"role": "finance"}, {"role": "admin"}]))
+    said = texts(elena.get("/processes/travel").text)
+    assert "Node ask: who is set to finance and the administrators." in said
     assert "new runs follow version 1" in texts(elena.get("/processes/travel").text)
 
 
