@@ -43,6 +43,9 @@ ENOUGH_BYTES: Final = 2_000_000_000
 #: Rooms whose tests wait for whole processes or the engine, on machines that other work shares: docs/decisions/0017.
 SECOND_TRY: Final = ("activities", "app", "browser", "builds", "faults", "local", "storage", "workflows")
 
+#: How long a test of such a room may take; it ends one that hangs.
+LONGEST_SECONDS: Final = 300
+
 SECRET_KEY: Final = "a key that only tests use, and long enough"
 
 
@@ -52,11 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests of whole processes one more try; each that needs it is named at the end of the run."""
+    """Give the tests of whole processes time and one more try; each that needs it is named at the end of the run."""
     here = Path(__file__).parent
     for item in items:
         if item.path.relative_to(here).parts[0] in SECOND_TRY:
             item.add_marker(pytest.mark.flaky(reruns=1))
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(LONGEST_SECONDS))
 
 
 def pytest_configure(config: pytest.Config) -> None:

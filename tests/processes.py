@@ -21,7 +21,7 @@ from local.room import Room
 
 ROOT: Final = Path(__file__).parents[1]
 #: How long a program may take to say or do what is expected; it ends a broken test, it asserts nothing.
-PATIENCE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 60.0
 
 
 class Program:

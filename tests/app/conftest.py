@@ -41,6 +41,7 @@ def settings(database_url: str) -> Settings:
             "SECRET_KEY": "only for tests, and long enough to be taken",
             "DATABASE_URL": database_url,
             "REDIS_URL": "redis://127.0.0.1:1/0",  # nothing listens there: limits count in the process
+            "VENDOR_URL": "http://127.0.0.1:1",  # nor there, whatever runs beside the tests
         }
     )
 
