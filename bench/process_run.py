@@ -45,10 +45,11 @@ IN_A_ROW: Final = 10  # notices, and as many nodes that are computed in place
 BRANCHES: Final = 100
 IN_FLIGHT: Final = 16
 PARTS: Final = ("approvals", "peer", "temporal", "postgres", "control")
+#: One person is asked: a role would write to each of its people, and mails would be measured.
+ASKED: Final = {"who": [{"person": "manager0@bench.example"}], "question": "?", "deadline": "30 d"}
 WAIT: Final = Process(
     "wait", "Wait",
-    nodes=(Node("ask", "approval", config={"who": [{"role": "manager"}], "question": "?", "deadline": "30 d"}),
-           Node("done", "end")),
+    nodes=(Node("ask", "approval", config=ASKED), Node("done", "end")),
     edges=(Edge(None, "ask", EdgeType.START), Edge("ask", "done", EdgeType.ALWAYS)),
 )  # fmt: skip
 
