@@ -105,8 +105,13 @@ class Hall:
         real = executors(teller, self.webhooks, self.vendor, hosts, self.purchase, Broker())
         return dict.fromkeys(real, self.oracle) if played else real
 
-    def worker(self, doing: Mapping[str, Executor], runner: WorkflowRunner | None = None) -> Worker:
-        """A worker of processes, in the sandbox unless many runs would make that slow."""
+    def worker(
+        self, doing: Mapping[str, Executor], runner: WorkflowRunner | None = None, *, remembers: int = 1000
+    ) -> Worker:
+        """A worker of processes, in the sandbox unless many runs would make that slow.
+
+        One that remembers no run begins each anew, from its history, for every step.
+        """
         steps = ProcessActivities(self.sessions, doing, self.purchase.tell_end)
         return Worker(
             self.client,
@@ -118,6 +123,7 @@ class Hall:
             ],
             activity_executor=self.threads,
             workflow_runner=runner or workflow_registry.sandbox(),
+            max_cached_workflows=remembers,
             graceful_shutdown_timeout=timedelta(seconds=5),
         )  # fmt: skip
 
