@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from honcho.environ import parse_procfile
 
 from local import postgres, readiness
 from local.plan import APP_ROLE, OWNER_ROLE, PORTS, Plan
+from local.program import free_port
 from settings import Settings
 from storage.migrate import migrate
 
@@ -93,7 +93,7 @@ def running() -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="vistobueno-bench-"))
     folder.chmod(0o755)
     env = {**os.environ, "VISTOBUENO_STATE": str(folder), "VISTOBUENO_MODE": "local"}
-    env |= {variable: str(_free_port()) for variable in PORTS}
+    env |= {variable: str(free_port()) for variable in PORTS}
     for variable in ("DATABASE_URL", "REDIS_URL", "TEMPORAL_ADDRESS", "SMTP_URL", "VENDOR_URL"):
         env.pop(variable, None)
     plan = Plan(env)
@@ -133,13 +133,6 @@ def _make_databases(stack: Stack) -> None:
 def wait_for(handshake: Callable[[], None]) -> None:
     """Wait until a handshake succeeds; raises what `readiness.wait_until` does."""
     readiness.wait_until(handshake, PATIENCE_SECONDS, lambda: True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def python() -> str:

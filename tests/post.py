@@ -9,7 +9,7 @@ from threading import Condition
 
 from local.mailbox import Mail, Mailbox, smtp_server
 from local.plan import HOST
-from tests.servers import free_port
+from local.program import free_port
 
 PATIENCE_SECONDS = 20
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from psycopg import sql
 
 from local import postgres, readiness, temporal, valkey
 from local.plan import APP_ROLE, DATABASE, HOST, OWNER_ROLE, Plan
+from local.program import free_port
 from local.room import Room
 from storage.migrate import migrate
 
@@ -142,13 +142,6 @@ class Port:
 
 #: The keepers that this process has started; they live as long as the session, not as we do.
 _keepers: dict[tuple[Path, str], subprocess.Popen[bytes]] = {}
-
-
-def free_port() -> int:
-    """A port of the loopback address on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def leave_servers() -> None:

@@ -11,13 +11,13 @@ from flask import Flask
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy.orm import Session, sessionmaker
 
+from local.program import free_port
 from local.vendor.catalogue import Article
 from settings import Settings
 from tests.app.people import Company
 from tests.browser.conftest import log_in, serving
 from tests.browser.whole import Whole, article, link_in, running
 from tests.post import Post
-from tests.servers import free_port
 
 pytestmark = pytest.mark.browser
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.flags import ProcessFlags
 from local.mailbox import Mail
+from local.program import PATIENCE_SECONDS, Program
 from local.room import Room
 from local.vendor.catalogue import Article, catalogue
 from rules.flag import AUTOMATED_REVIEW, Level
@@ -30,7 +31,6 @@ from tests.app.people import Company
 from tests.app.wishes import RULES, put_in_force
 from tests.conftest import FOLDER
 from tests.post import Post
-from tests.processes import PATIENCE_SECONDS, Program
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from local.program import ROOT, Program
 from local.room import Room
 from storage.build import BuildRow
 from tests.builds.yard import Yard
-from tests.processes import ROOT, Program
 
 COMMAND = [sys.executable, "-m", "local.build_worker"]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from local.program import ROOT, Program
 from rules.flag import AUTOMATED_REVIEW, Level
 from rules.request import Status
 from rules.rollout import State
@@ -18,7 +19,6 @@ from storage.audit import SYSTEM
 from storage.database import now
 from tests.builds.test_rollout import begin, look, until_carried
 from tests.builds.yard import Yard
-from tests.processes import ROOT, Program
 
 #: One machine is so far ahead, the other so far behind; the servers' clocks and the test's stand between.
 APART = timedelta(minutes=5)

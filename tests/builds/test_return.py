@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from gateways import temporal_builds
+from local.program import ROOT
 from rules.build_return import NoWayBack
 from rules.request import ENDED, Status
 from rules.rollout import State
@@ -20,7 +21,6 @@ from storage.audit import Actor
 from storage.build_return import BuildReturnRow
 from tests.builds.test_rollout import begin, open_two, until, until_carried
 from tests.builds.yard import Yard
-from tests.processes import ROOT
 
 #: So many requests are on their way while the build is taken back: for people, and in the middle of a step.
 WAITING, IN_STEPS = 160, 40

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateways import temporal_builds
+from local.program import ROOT
 from rules.build import BuildState
 from rules.outbox import Kind
 from storage import build as builds
@@ -16,7 +17,6 @@ from storage import outbox
 from storage.audit import SYSTEM, AuditRow
 from storage.build import BuildRow
 from tests.builds.yard import Yard
-from tests.processes import ROOT
 
 Sessions = sessionmaker[Session]
 

@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from gateways import temporal, temporal_builds
 from gateways.temporal_builds import Deployment
+from local.program import PATIENCE_SECONDS, ROOT, Program
 from local.room import Room
 from rules.build import BuildState
 from rules.messages import PurchaseInput
@@ -22,7 +23,6 @@ from rules.request import Status, workflow_id
 from storage.person import PersonRow
 from storage.request import RequestRow
 from tests.loop import ThreadRunner
-from tests.processes import PATIENCE_SECONDS, ROOT, Program
 from tests.workflows.desk import Desk
 
 T = TypeVar("T")

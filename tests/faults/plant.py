@@ -27,6 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from local import postgres, readiness, temporal, valkey
 from local.plan import APP_ROLE, HOST, OWNER_ROLE, PORTS, Plan
+from local.program import PATIENCE_SECONDS, Program, free_port
 from local.room import Room
 from local.vendor.catalogue import Article
 from rules.product import link_to
@@ -48,8 +49,6 @@ from tests.company import hire
 from tests.faults.pages import Journal, Pages, log_in
 from tests.invariants import breaches, gather
 from tests.post import catching
-from tests.processes import PATIENCE_SECONDS, Program
-from tests.servers import free_port
 from tests.workflows.desk import Desk, open_desk
 
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateways.mail import Mailer, MailNotTaken
+from local.program import free_port
 from tests.post import Post
-from tests.servers import free_port
 
 SENDER = "approvals@vistobueno.example"
 ANA = "ana@vistobueno.example"

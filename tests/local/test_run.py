@@ -18,9 +18,9 @@ import pytest
 
 from local import locks
 from local.plan import DATABASE, HOST, OWNER_ROLE, PARTS, PORTS, CannotRun, Part, Plan
+from local.program import free_port
 from local.run import check_folders, check_ports, run
 from settings import Settings
-from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 READY = "Ctrl-C ends everything"

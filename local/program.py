@@ -1,12 +1,13 @@
-"""Programs that a test starts, freezes and kills by their own id. Knows keepers and signals; knows no program.
+"""Programs that a test or a drill starts, freezes and kills by their own id. Knows keepers and signals; knows no program.
 
-A keeper stands between test and program, so that nothing outlives the session, whatever becomes of it.
+A keeper stands between us and the program, so that nothing outlives its owner, whatever becomes of it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,11 +18,23 @@ from typing import Final
 
 import psutil
 
+from local.plan import HOST
 from local.room import Room
 
 ROOT: Final = Path(__file__).parents[1]
-#: How long a program may take to say or do what is expected; it ends a broken test, it asserts nothing.
+#: How long a program may take to say or do what is expected; it ends what is broken, it asserts nothing.
 PATIENCE_SECONDS: Final = 60.0
+
+
+class ProgramFailed(Exception):
+    """A program did not do what is expected of it; the message holds what it said."""
+
+
+def free_port() -> int:
+    """A port of the loopback address on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 class Program:
@@ -40,8 +53,9 @@ class Program:
         self._news = threading.Condition()
 
     def start(self) -> None:
-        """Start it; returns as soon as it has an id, before it is ready for anything."""
-        assert not self.runs, f"{self.name} runs already"
+        """Start it; returns at once, before it is ready for anything. Raises ProgramFailed where it runs already."""
+        if self.runs:
+            raise ProgramFailed(f"{self.name} runs already")
         command = [sys.executable, "-m", "local.keeper", "server", self.name, str(self._room.folder), "--"]
         with self._news:
             self._said.clear()
@@ -56,7 +70,7 @@ class Program:
             errors="replace",
             start_new_session=True,
         )
-        threading.Thread(target=self._read, args=[self._keeper], daemon=True).start()
+        threading.Thread(target=self._listen, args=[self._keeper], daemon=True).start()
 
     @property
     def runs(self) -> bool:
@@ -65,14 +79,14 @@ class Program:
 
     @property
     def process(self) -> psutil.Process:
-        """The program itself, not its keeper; waits until the keeper has started it."""
+        """The program itself, not its keeper; waits until the keeper has started it. Raises ProgramFailed."""
         pause = threading.Event()
         ends_at = time.monotonic() + PATIENCE_SECONDS
         while self.runs and time.monotonic() < ends_at:
             for child in self._children():
                 return child
             pause.wait(0.01)
-        raise AssertionError(f"{self.name} does not run: {self.words}")
+        raise ProgramFailed(f"{self.name} does not run: {self.words}")
 
     @property
     def words(self) -> str:
@@ -81,13 +95,13 @@ class Program:
             return "".join(self._said)
 
     def wait_for_words(self, wanted: str) -> None:
-        """Return when it has said this since it was started last."""
+        """Return when it has said this since it was started last. Raises ProgramFailed where it never does."""
         with self._news:
             heard = self._news.wait_for(
                 lambda: wanted in "".join(self._said) or not self.runs, PATIENCE_SECONDS
             )
             if not heard or wanted not in "".join(self._said):
-                raise AssertionError(f"{self.name} did not say {wanted!r}, but: {''.join(self._said)}")
+                raise ProgramFailed(f"{self.name} did not say {wanted!r}, but: {''.join(self._said)}")
 
     def send(self, number: signal.Signals) -> None:
         """Send the program a signal."""
@@ -118,16 +132,16 @@ class Program:
             return []
 
     def _wait(self) -> None:
-        assert self._keeper is not None
-        self._keeper.wait(PATIENCE_SECONDS)
+        if self._keeper is not None:
+            self._keeper.wait(PATIENCE_SECONDS)
 
-    def _read(self, keeper: subprocess.Popen[str]) -> None:
-        assert keeper.stdout is not None
-        with keeper.stdout:
-            for line in keeper.stdout:
-                with self._news:
-                    self._said.append(line)
-                    self._news.notify_all()
+    def _listen(self, keeper: subprocess.Popen[str]) -> None:
+        for line in keeper.stdout or ():
+            with self._news:
+                self._said.append(line)
+                self._news.notify_all()
+        if keeper.stdout is not None:
+            keeper.stdout.close()
         keeper.wait()
         with self._news:
             self._news.notify_all()
