@@ -1,77 +1,98 @@
-"""`python -m local.drills`: lists the drills; `run KEY|all [--quick]` does them. Knows the command line only.
-
-python -m local.drills                                   which drills there are
-python -m local.drills run KEY|all [--quick] [--verdict FILE]
-"""
+"""`python -m local.drills`: the drills, and the small programs that they and others use. Knows the command line only."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import os
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
-from local.drills.catalogue import DRILLS, LONG, QUICK, Drill, Pace, drill_of
-from local.drills.stage import StageBroke, open_stage
-from local.drills.story import Face, Story, to_report
-from local.drills.terminal import Terminal
-from local.plan import Plan
+from local.drills.catalogue import DRILLS, LONG, QUICK
+from rules.build import check_build_id
+from rules.errors import Invalid
 
 
-def stories_folder(given: Mapping[str, str]) -> Path:
-    """Where stories are kept: `drills/stories` in the folder of everything that lasts."""
-    return Plan(given).state / "drills" / "stories"
-
-
-async def play(drill: Drill, pace: Pace, path: Path, faces: tuple[Face, ...]) -> dict[str, object]:
-    """Do one drill on a stage of its own and tell it; returns the report of its verdict."""
-    story = Story(path, faces, pace.words_per_minute)
-    story.open(drill.key, drill.title, drill.question, pace.name)
+def _build(text: str) -> str:
     try:
-        with open_stage(drill.key) as stage:
-            verdict = await drill.run(story, stage, pace)
-    except StageBroke as broke:
-        story.broke(str(broke))
-        return {"drill": drill.key, "pace": pace.name, "holds": False, "checks": [], "broke": str(broke)}
-    story.verdict(verdict)
-    return to_report(drill.key, pace.name, verdict)
-
-
-def run(keys: list[str], pace: Pace, verdict: Path | None) -> int:
-    """Do these drills one after the other; 0 only if every verdict holds."""
-    folder = stories_folder(os.environ)
-    reports = []
-    for key in keys:
-        path = folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{key}-{pace.name}.jsonl"
-        reports.append(asyncio.run(play(drill_of(key), pace, path, (Terminal().show,))))
-    if verdict is not None:
-        verdict.write_text(json.dumps(reports[0] if len(reports) == 1 else reports), encoding="utf-8")
-    return 0 if all(report["holds"] for report in reports) else 1
+        return check_build_id(text)
+    except Invalid as refusal:
+        raise argparse.ArgumentTypeError(refusal.message) from None
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local.drills", description=__doc__)
-    commands = parser.add_subparsers(dest="command")
-    runs = commands.add_parser("run", help="do a drill")
-    runs.add_argument("key", choices=[*(drill.key for drill in DRILLS), "all"])
-    runs.add_argument("--quick", action="store_true", help="half a minute, for tests; else five minutes")
-    runs.add_argument("--verdict", type=Path, help="write the verdict there, as JSON")
+    parser = argparse.ArgumentParser(
+        prog="python -m local.drills", description="Without a command: the list."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    run = commands.add_parser("run", help="do a drill and tell it here")
+    run.add_argument("key", choices=[*(drill.key for drill in DRILLS), "all"])
+    run.add_argument("--quick", action="store_true", help="about half a minute; else about five minutes")
+    run.add_argument("--verdict", type=Path, help="also write the verdict to this file, as JSON")
+    run.add_argument("--story", type=Path, help="write the story to this file instead of the usual folder")
+    worker = commands.add_parser("worker", help="serve the lifecycle until told to end")
+    worker.add_argument("--build", type=_build, default="", help="which build of the code this is")
+    worker.add_argument(
+        "--unversioned", action="store_true", help="serve without versions; a build is only a name"
+    )
+    worker.add_argument("--name", default="", help="how it signs its work; default: the host's name")
+    worker.add_argument("--slots", type=int, default=10, help="how many steps at once")
+    worker.add_argument(
+        "--fails", action="append", default=[], metavar="STEP", help="a step that goes wrong here"
+    )
+    for command, steps in (("lifecycle", "six steps of four seconds"), ("quick", "two short steps")):
+        client = commands.add_parser(command, help=f"start a run of {steps} and follow it")
+        client.add_argument("--build", type=_build, default="", help="hold the run on this build")
     return parser
 
 
-def main() -> int:
-    """The command line: see the top of this file."""
-    given = _parser().parse_args()
-    if given.command == "run":
-        keys = [drill.key for drill in DRILLS] if given.key == "all" else [given.key]
-        return run(keys, QUICK if given.quick else LONG, given.verdict)
-    for drill in DRILLS:
-        print(f"{drill.key:12} {drill.question}")
+def _work(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    from local.drills import lifecycle, lifecycle_worker
+
+    if not (given.build or given.unversioned):
+        parser.error("worker: name the build with --build, or say --unversioned")
+    if given.slots < 1:
+        parser.error("--slots: must be at least 1")
+    try:
+        fails = lifecycle.fails_at(given.fails)
+    except ValueError as wrong:
+        parser.error(str(wrong))
+    name = given.name or lifecycle_worker.host_name()
+    post = lifecycle_worker.Post(name, given.build, not given.unversioned, fails, given.slots)
+    return lifecycle_worker.main(post)
+
+
+def _start(given: argparse.Namespace) -> int:
+    from local.drills import lifecycle_client
+    from local.drills.terminal import Terminal
+
+    return lifecycle_client.main(given.command, given.build, os.environ, Terminal().show)
+
+
+def _run(given: argparse.Namespace) -> int:
+    from local.drills import performance
+
+    keys = [drill.key for drill in DRILLS] if given.key == "all" else [given.key]
+    return performance.run(keys, QUICK if given.quick else LONG, given.verdict, given.story)
+
+
+def _list() -> int:
+    from local.drills.terminal import Terminal
+
+    Terminal().list(DRILLS)
     return 0
+
+
+def main() -> int:
+    """The command line. Each command loads only what it needs: a worker has to be up in a second."""
+    parser = _parser()
+    given = parser.parse_args()
+    if given.command == "worker":
+        return _work(given, parser)
+    if given.command in {"lifecycle", "quick"}:
+        return _start(given)
+    if given.command == "run":
+        return _run(given)
+    return _list()
 
 
 if __name__ == "__main__":

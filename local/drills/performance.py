@@ -1,0 +1,62 @@
+"""Does drills from beginning to end: a stage, a story, faces, and a verdict for whoever reads it. Knows no drill."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local.drills.catalogue import Drill, Pace, drill_of
+from local.drills.stage import StageBroke, open_stage
+from local.drills.story import Face, Story, to_report
+from local.drills.terminal import Terminal
+from local.plan import Plan
+
+
+def stories_folder(given: Mapping[str, str]) -> Path:
+    """Where stories are kept: `drills/stories` in the folder of everything that lasts."""
+    return Plan(given).state / "drills" / "stories"
+
+
+def story_path(folder: Path, drill: Drill, pace: Pace) -> Path:
+    """A name for a story that begins now; names sort by time."""
+    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{drill.key}-{pace.name}.jsonl"
+
+
+async def perform(drill: Drill, pace: Pace, path: Path, faces: Sequence[Face]) -> dict[str, Any]:
+    """Do one drill on a stage of its own and tell it; returns the report of its verdict."""
+    story = Story(path, faces, pace.words_per_minute)
+    story.open(drill.key, drill.title, drill.question, pace.name)
+    try:
+        with open_stage(drill.key) as stage:
+            verdict = await drill.run(story, stage, pace)
+    except StageBroke as broke:
+        story.broke(str(broke))
+        return {"drill": drill.key, "pace": pace.name, "holds": False, "checks": [], "broke": str(broke)}
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        story.broke("It was ended before its end.")
+        raise
+    except Exception as error:  # whoever reads the story elsewhere must learn of it, too
+        story.broke(f"{type(error).__name__}: {error}")
+        raise
+    story.verdict(verdict)
+    return to_report(drill.key, pace.name, verdict)
+
+
+def run(keys: Sequence[str], pace: Pace, verdict: Path | None, story: Path | None) -> int:
+    """Do these drills one after the other in this terminal; 0 only if every verdict holds."""
+    reports = []
+    for key in keys:
+        drill = drill_of(key)
+        path = story or story_path(stories_folder(os.environ), drill, pace)
+        try:
+            reports.append(asyncio.run(perform(drill, pace, path, [Terminal().show])))
+        except KeyboardInterrupt:
+            return 130
+    if verdict is not None:
+        verdict.write_text(json.dumps(reports[0] if len(reports) == 1 else reports), encoding="utf-8")
+    return 0 if all(report["holds"] for report in reports) else 1
