@@ -146,6 +146,9 @@ class Settings:
     trusted_proxies: int
     """TRUSTED_PROXIES: how many proxies of ours stand before the web server and name the client; default 0."""
 
+    health_address: str | None
+    """HEALTH_ADDRESS: optional; host:port where a worker answers /healthz and /readyz, which tell how it is."""
+
     demo_logins_file: Path | None
     """VISTOBUENO_DEMO_LOGINS: optional, local mode only; where the demo company's logins lie for the login page."""
 
@@ -225,6 +228,7 @@ class _Reader:
             price_tolerance_percent=need("PRICE_TOLERANCE_PERCENT", _percent, "5"),
             web_port=need("WEB_PORT", _port, "8000"),
             trusted_proxies=need("TRUSTED_PROXIES", _proxies, "0"),
+            health_address=self.may("HEALTH_ADDRESS", _host_and_port),
             demo_logins_file=self.may("VISTOBUENO_DEMO_LOGINS", Path),
             build_id=need("BUILD_ID", _build_id, "dev"),
             build_commit=need("BUILD_COMMIT", _line, ""),

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -34,7 +34,9 @@ from activities.relay import NotificationRelay, OutboxRelay
 from gateways import temporal, temporal_builds
 from gateways.broker import Broker
 from gateways.chat import Chat
+from gateways.health import CannotListen, Door, open_door
 from gateways.mail import Mailer
+from gateways.temporal_connection import Connection, answers, connected
 from rules import messages
 from rules.build import HEARTBEAT, check_build_id
 from rules.errors import Invalid
@@ -43,7 +45,7 @@ from settings import Settings
 from storage import build as builds
 from storage import build_return, flag_copy, notification, outbox
 from storage.bell import Bell
-from storage.database import make_engine, make_sessions
+from storage.database import lets_in, make_engine, make_sessions
 from storage.flag_copy import FlagCopy
 from storage.flag_roll import process_name
 from workflows import registry as workflow_registry
@@ -64,13 +66,13 @@ RELAYS = 2  # side by side, so that a slow start of one batch holds no other mes
 GRACE = timedelta(seconds=45)  # longer than one vendor call may take
 
 
-async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
+async def run_approvals(settings: Settings, stop: asyncio.Event, door: Door) -> None:
     """Serve approvals until told to stop; then finish what has begun."""
     name = f"approvals/{settings.build_id or UNVERSIONED}"
     engine = make_engine(settings.database_url, THREADS, name)
     flags = FlagCopy(settings.redis_url, process=process_name(name)).start()
     means = Means.of(settings, make_sessions(engine), flags)
-    client = await _connected(settings, stop)
+    client = await connected(settings, stop)
     if client is None:
         return
     book = OutcomeBook(means.sessions, settings.build_id or UNVERSIONED).start()
@@ -99,7 +101,8 @@ async def run_approvals(settings: Settings, stop: asyncio.Event) -> None:
         announcing = asyncio.create_task(_announce(means.sessions, settings))
         async with worker, _gate_worker(client, settings.build_id, flags, threads):
             log.info("approvals worker is ready", extra={"build": settings.build_id})
-            await stop.wait()
+            with door.serving(partial(_needs, settings, client)):
+                await stop.wait()
         announcing.cancel()
     flags.stop()
     engine.dispose()
@@ -160,12 +163,12 @@ async def _announce(sessions: sessionmaker[Session], settings: Settings) -> None
             continue  # not another rest on top: who waits for the flags counts on a second
 
 
-async def run_control(settings: Settings, stop: asyncio.Event) -> None:
+async def run_control(settings: Settings, stop: asyncio.Event, door: Door) -> None:
     """Carry messages out until told to stop."""
     engine = make_engine(settings.database_url, 8, f"control/{settings.build_id}")
     sessions = make_sessions(engine)
     bell = Bell(settings.database_url, [outbox.CHANNEL, notification.CHANNEL, build_return.CHANNEL])
-    connect = _Connection(settings).client
+    connect = Connection(settings).client
     desk = ReturnDesk(sessions, connect)
     relay = OutboxRelay(sessions, connect, flag_copy.connect(settings.redis_url))
     delivery = NotificationRelay(
@@ -190,7 +193,7 @@ async def run_control(settings: Settings, stop: asyncio.Event) -> None:
             *_taking(settings, sessions),
             _sweep(TimetableDesk(sessions, connect).look, partial(asyncio.sleep, SCHEDULES_SECONDS)),
             _watch_builds(BuildWatch(sessions, connect, settings.build_id)),
-            _serve_control(settings, sessions, stop),
+            _serve_control(settings, sessions, stop, door),
         )
     ]
     log.info("control worker is ready", extra={"build": settings.build_id})
@@ -231,9 +234,16 @@ async def _seed_flags(relay: OutboxRelay) -> int:
     return 0
 
 
-async def _serve_control(settings: Settings, sessions: sessionmaker[Session], stop: asyncio.Event) -> None:
+async def _needs(settings: Settings, client: Client) -> bool:
+    """Whether what a worker cannot work without answers."""
+    return await answers(client) and await lets_in(settings.database_url)
+
+
+async def _serve_control(
+    settings: Settings, sessions: sessionmaker[Session], stop: asyncio.Event, door: Door
+) -> None:
     """Serve the control queue until told to stop; messages are carried also while nobody answers there."""
-    client = await _connected(settings, stop)
+    client = await connected(settings, stop)
     if client is None:
         return
     with ThreadPoolExecutor(CONTROL_THREADS, thread_name_prefix="control") as threads:
@@ -250,7 +260,8 @@ async def _serve_control(settings: Settings, sessions: sessionmaker[Session], st
             max_concurrent_activities=CONTROL_THREADS,
         ):
             log.info("control queue is served", extra={"build": settings.build_id})
-            await stop.wait()
+            with door.serving(partial(_needs, settings, client)):
+                await stop.wait()
 
 
 async def _watch_builds(watch: BuildWatch) -> None:
@@ -267,44 +278,6 @@ async def _watch_builds(watch: BuildWatch) -> None:
         await asyncio.sleep(pause)
 
 
-class _Connection:
-    """Connects to Temporal when first needed, so that a dead server delays only what is for it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._connecting: asyncio.Task[Client] | None = None
-
-    async def client(self) -> Client:
-        """The client; raises RuntimeError or RPCError while nobody answers. All who wait share one attempt."""
-        attempt = self._connecting
-        if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception())):
-            attempt = self._connecting = asyncio.create_task(_connect(self._settings))
-        return await asyncio.shield(attempt)
-
-
-async def _connect(settings: Settings) -> Client:
-    """A client of a namespace that is ready for us; raises RuntimeError or RPCError while it is not."""
-    client = await temporal.connect(settings)
-    # Workers refuse workflows whose search attributes the namespace does not know.
-    await temporal.ensure_search_attributes(client)
-    return client
-
-
-async def _connected(settings: Settings, stop: asyncio.Event) -> Client | None:
-    """The client as soon as the server answers; None where we are told to stop before."""
-    while not stop.is_set():
-        try:
-            return await _connect(settings)
-        except (RuntimeError, temporal.RPCError) as error:
-            log.warning(
-                "Temporal does not answer yet",
-                extra={"address": settings.temporal_address, "error": str(error)[:200]},
-            )
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), SWEEP_SECONDS)
-    return None
-
-
 ROLES = {"approvals": run_approvals, "control": run_control}
 
 
@@ -313,7 +286,8 @@ async def _main(role: str, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await ROLES[role](settings, stop)
+    async with open_door(settings.health_address) as door:
+        await ROLES[role](settings, stop, door)
 
 
 def main() -> None:
@@ -334,7 +308,10 @@ def main() -> None:
     settings = Settings.or_exit(os.environ)
     if given.build is not None:
         settings = replace(settings, build_id=_build_id(given.build, parser))
-    asyncio.run(_main(given.role, settings))
+    try:
+        asyncio.run(_main(given.role, settings))
+    except CannotListen as refused:
+        parser.error(f"HEALTH_ADDRESS: {refused}")
 
 
 def _build_id(text: str, parser: argparse.ArgumentParser) -> str:

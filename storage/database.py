@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import DateTime, Engine, MetaData, Numeric, Text, create_engine, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -72,6 +73,18 @@ def engine_url(url: str) -> str:
     """The URL with the driver that we use, whatever form of Postgres URL was given."""
     scheme, _, rest = url.partition("://")
     return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else url
+
+
+async def lets_in(url: str) -> bool:
+    """Whether Postgres lets us in and answers; on a connection of its own, so that a busy pool says no wrong no."""
+    plain = engine_url(url).replace("+psycopg", "", 1)
+    try:
+        opening = psycopg.AsyncConnection.connect(plain, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+        async with await opening as connection:
+            await connection.execute("SELECT 1")
+    except (psycopg.Error, OSError):
+        return False
+    return True
 
 
 def make_engine(url: str, pool_size: int = 10, name: str = "vistobueno") -> Engine:
