@@ -49,7 +49,7 @@ APPROVALS_READY: Final = "approvals worker is ready"
 #: The shipped rules, but for those that a company without a past could not meet.
 NO_PAST: Final = {
     "min_previous_purchases": 0,
-    "max_rejected_last_30_days": 1_000_000,
+    "max_rejected_last_30_days": 1000,
     "department_limits": {},
 }
 #: Harmless: the review approves it by itself. Dear: it asks the manager.
@@ -135,6 +135,11 @@ class Office:
             )
             return {id_: Status(status) for id_, status in session.execute(query)}
 
+    def look(self, row: RequestRow) -> RequestRow:
+        """A request as it stands now."""
+        with self.sessions.begin() as session:
+            return request.by_id(session, row.id)
+
     def decisions(self, row: RequestRow) -> Sequence[DecisionRow]:
         """Every question asked about a request."""
         with self.sessions.begin() as session:
@@ -151,10 +156,10 @@ class Office:
         answer.raise_for_status()
         return Counter(str(order["external_id"]) for order in answer.json()["orders"])
 
-    def bought_for(self, rows: Collection[RequestRow]) -> Counter[int]:
-        """How many orders the vendor has taken for a request -> for how many of these requests it is so."""
+    def bought_for(self, rows: Collection[RequestRow]) -> dict[UUID, int]:
+        """Request -> how many orders the vendor has taken for it, by the vendor's ledger."""
         orders = list(self.bought().elements())
-        return Counter(sum(row.id.hex in order for order in orders) for row in rows)
+        return {row.id: sum(row.id.hex in order for order in orders) for row in rows}
 
     def handle(self, row: RequestRow) -> WorkflowHandle[Any, Any]:
         """The run of a request."""

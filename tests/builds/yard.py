@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from temporalio.client import Client
 
 from gateways import temporal, temporal_builds
 from gateways.temporal_builds import Deployment
+from local.code_copy import changed_code
 from local.program import PATIENCE_SECONDS, ROOT, Program
 from local.room import Room
 from rules.build import BuildState
@@ -27,8 +27,6 @@ from tests.workflows.desk import Desk
 
 T = TypeVar("T")
 
-#: What a worker needs of the repository.
-CODE: Final = ("activities", "gateways", "local", "rules", "storage", "workflows", "settings.py", "worker.py")
 #: The server takes few questions about a deployment a second.
 LOOK_SECONDS: Final = 0.2
 
@@ -88,22 +86,7 @@ class Yard:
 
         The same name again changes the same copy.
         """
-        folder = self.folder / name
-        for each in CODE if not folder.exists() else ():
-            source = ROOT / each
-            if source.is_dir():
-                shutil.copytree(
-                    source, folder / each
-                )  # with what is compiled, which else each build does anew
-            else:
-                shutil.copy2(source, folder / each)
-        file = folder / path
-        text = file.read_text()
-        for before, after in changes:
-            assert text.count(before) == 1, f"{before!r} stands {text.count(before)} times in {path}"
-            text = text.replace(before, after)
-        file.write_text(text)
-        return folder
+        return changed_code(self.folder / name, path, *changes)
 
     def close(self) -> None:
         """End all processes."""
