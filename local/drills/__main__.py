@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--verdict", type=Path, help="also write the verdict to this file, as JSON")
     run.add_argument("--story", type=Path, help="write the story to this file instead of the usual folder")
     worker = commands.add_parser("worker", help="serve the lifecycle until told to end")
-    worker.add_argument("--build", type=_build, default="", help="which build of the code this is")
+    worker.add_argument("--build", type=_build, help="which build of the code this is")
     worker.add_argument(
         "--unversioned", action="store_true", help="serve without versions; a build is only a name"
     )
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command, steps in (("lifecycle", "six steps of four seconds"), ("quick", "two short steps")):
         client = commands.add_parser(command, help=f"start a run of {steps} and follow it")
-        client.add_argument("--build", type=_build, default="", help="hold the run on this build")
+        client.add_argument("--build", type=_build, help="hold the run on this build")
     return parser
 
 
@@ -57,7 +57,7 @@ def _work(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     except ValueError as wrong:
         parser.error(str(wrong))
     name = given.name or lifecycle_worker.host_name()
-    post = lifecycle_worker.Post(name, given.build, not given.unversioned, fails, given.slots)
+    post = lifecycle_worker.Post(name, given.build or "", not given.unversioned, fails, given.slots)
     return lifecycle_worker.main(post)
 
 
@@ -65,7 +65,7 @@ def _start(given: argparse.Namespace) -> int:
     from local.drills import lifecycle_client
     from local.drills.terminal import Terminal
 
-    return lifecycle_client.main(given.command, given.build, os.environ, Terminal().show)
+    return lifecycle_client.main(given.command, given.build or "", os.environ, Terminal().show)
 
 
 def _run(given: argparse.Namespace) -> int:

@@ -76,6 +76,12 @@ DRILLS: Final = (
     Drill(
         "scale", "Scale", "Workers come and go under load. Who does the work, and is any of it lost?", "scale"
     ),
+    Drill(
+        "upgrade",
+        "Upgrade while people wait",
+        "The code of a workflow changes while requests wait for a manager. What becomes of them?",
+        "upgrade",
+    ),
 )
 
 

@@ -39,7 +39,7 @@ FIRST_BUILDS: Final = frozenset({"", "A", "a"})
 
 #: A worker says every so often that it still works at a step; it is taken for dead when it does not.
 HEARTBEAT_SECONDS: Final = 0.5
-HEARTBEAT_TIMEOUT: Final = timedelta(seconds=3)
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=4)
 #: Tried again after 1 s, 2 s, 4 s, 8 s, then every 10 s, for as long as it takes.
 RETRY: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
@@ -57,13 +57,23 @@ NO_SUCH_ADDRESS: Final = "NoSuchAddress"
 
 @dataclass(frozen=True)
 class Order:
-    """What a run is about. `hold_before` names a step that waits for the signal `go_on`."""
+    """What a run is about.
+
+    Attributes:
+        slow: a step that takes five times as long as the others.
+        hold_before: steps that wait for the signal `go_on`.
+    """
 
     number: str
     steps: tuple[str, ...] = STEPS
     step_seconds: float = 1.0
+    slow: str = ""
     hold_before: tuple[str, ...] = ()
     address_exists: bool = True
+
+    def seconds(self, step: str) -> float:
+        """How long a step takes."""
+        return self.step_seconds * (5 if step == self.slow else 1)
 
 
 @dataclass(frozen=True)
@@ -176,7 +186,7 @@ class Hands:
         attempt = activity.info().attempt
         where = {"order": order.number, "step": step, "attempt": attempt}
         log.info("%(order)s: %(step)s begins, attempt %(attempt)s", where)
-        await self._work(order.step_seconds)
+        await self._work(order.seconds(step))
         if step == "ship" and not order.address_exists:
             log.warning("%(order)s: %(step)s is refused: there is no such address", where)
             raise ApplicationError("there is no such address", type=NO_SUCH_ADDRESS, non_retryable=True)

@@ -49,15 +49,25 @@ def order_of(command: str) -> Order:
     return Order(number, STEPS, LONG_STEP_SECONDS)
 
 
-async def begin(client: Client, order: Order, build: str = "") -> WorkflowHandle[object, object]:
-    """Start a run: without a name for workers without versions, with one held on this build. Raises CannotStart."""
+async def begin(
+    client: Client, order: Order, build: str = "", *, versioned: bool = False
+) -> WorkflowHandle[object, object]:
+    """Start a run for workers without versions, or for a build.
+
+    Args:
+        build: hold the run on this build.
+        versioned: let the server choose the build: the current one.
+
+    Raises:
+        CannotStart: no worker of the build has asked for work yet.
+    """
     version = WorkerDeploymentVersion(DEPLOYMENT, build)
     try:
         return await client.start_workflow(
             LIFECYCLE,
             order,
             id=order.number,
-            task_queue=VERSIONED_QUEUE if build else UNVERSIONED_QUEUE,
+            task_queue=VERSIONED_QUEUE if build or versioned else UNVERSIONED_QUEUE,
             versioning_override=PinnedVersioningOverride(version) if build else None,
         )
     except RPCError as refused:
@@ -75,7 +85,7 @@ async def follow(client: Client, order: Order, build: str, face: Face) -> Record
         known = await recorded(client, order.number)
         done = [step for step in known.steps if step.receipt]
         for step in done[shown:]:
-            face(_ran(step))
+            face(_ran(step, time.monotonic() - began))
         shown = len(done)
         if known.completed or known.failed:
             return known
@@ -89,10 +99,10 @@ def _worker(build: str) -> str:
     return f"python -m local.drills worker {f'--build {build}' if build else '--unversioned'}"
 
 
-def _ran(step: StepDone) -> Ran:
+def _ran(step: StepDone, at: float) -> Ran:
     worker = step.worker
     return Ran(
-        0,
+        at,
         step.name,
         How.EXECUTED,
         str(worker),

@@ -23,6 +23,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymen
 from local.drills.lifecycle import (
     DEPLOYMENT,
     FIRST_BUILDS,
+    HEARTBEAT_SECONDS,
     PATCH,
     UNVERSIONED_QUEUE,
     VERSIONED_QUEUE,
@@ -97,6 +98,7 @@ async def serve(post: Post, given: Mapping[str, str], stop: asyncio.Event) -> No
         max_concurrent_activity_task_polls=1,
         # So that whoever is free does the next step, not whoever has the run in its memory.
         disable_eager_activity_execution=True,
+        max_heartbeat_throttle_interval=timedelta(seconds=HEARTBEAT_SECONDS),
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=GRACE,
     )

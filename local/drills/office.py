@@ -54,6 +54,18 @@ NO_PAST: Final = {
 }
 #: Harmless: the review approves it by itself. Dear: it asks the manager.
 HARMLESS, DEAR = (Decimal(20), Decimal(200)), (Decimal(600), Decimal(2500))
+#: The steps of a request, by the names of their activities, in the order in which they come.
+STEPS: Final = {
+    "validate_product": "check the product",
+    "review_request": "automated review",
+    "ask_approver": "ask the manager",
+    "remind_approver": "remind the manager",
+    "escalate_decision": "ask one level up",
+    "expire_decision": "reject, as nobody decided",
+    "read_decision": "read the answer",
+    "place_order": "place the order",
+    "tell_people": "tell people",
+}
 LOOK_SECONDS: Final = 0.2
 #: For a machine on which much else runs; what is awaited takes a moment.
 PATIENCE_SECONDS: Final = 120.0

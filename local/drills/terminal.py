@@ -44,7 +44,7 @@ class Terminal:
         self._console = console or Console(highlight=False)
         if self._console.width > WIDEST:
             self._console.width = WIDEST
-        self._after_steps = False
+        self._last: Fact | None = None
 
     def list(self, drills: Iterable[Drill]) -> None:
         """The drills, and how to run one."""
@@ -60,10 +60,9 @@ class Terminal:
 
     def show(self, fact: Fact) -> None:
         """Draw one fact below the last."""
-        steps = isinstance(fact, Ran)
-        if steps != self._after_steps:
+        if self._last is not None and not (isinstance(fact, Ran) and isinstance(self._last, Ran)):
             self._console.print()
-        self._after_steps = steps
+        self._last = fact
         self._draw(fact)
 
     @singledispatchmethod
@@ -80,17 +79,14 @@ class Terminal:
     def _chapter(self, fact: Chapter) -> None:
         title = Text(f" {fact.number}. {fact.title} ", "bold")
         if self._plain:
-            self._put(Text(f"\n{title.plain.strip()}\n{'-' * len(title.plain.strip())}"))
+            self._put(Text(f"{title.plain.strip()}\n{'-' * len(title.plain.strip())}"))
         else:
-            self._console.print()
             self._put(Rule(title, align="left", style="cyan"))
-        self._console.print()
 
     @_draw.register
     def _said(self, fact: Said) -> None:
         label, style = LABELS[fact.tone]
         self._put(self._row(Text(label, style, justify="right"), Text(fact.text)))
-        self._console.print()
 
     @_draw.register
     def _ran(self, fact: Ran) -> None:
@@ -113,7 +109,6 @@ class Terminal:
             grid.add_row(*(Text(cell) for cell in row))
         indent = 0 if grid.__rich_measure__(self._console, self._console.options).maximum > self._room else 2
         self._put(Padding(grid, (0, 0, 0, indent)))
-        self._console.print()
 
     @_draw.register
     def _verdict(self, fact: Verdict) -> None:
