@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from settings import Settings
 from storage.database import engine_url
@@ -20,6 +25,7 @@ APPEND_ONLY = (
 )
 #: One migration at a time, however many processes start.
 LOCK = 7_013_250_411
+LOOK_SECONDS = 1.0
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -67,12 +73,55 @@ def grant(connection: Connection, role: str) -> None:
     connection.execute(text(f"GRANT SELECT ON alembic_version TO {quoted}"))
 
 
-def main() -> None:
-    """`python -m storage.migrate`: migrate the database that the settings name."""
+def why_not_ready(url: str) -> str:
+    """Why a process with this code may not use the database yet; an empty text where it may.
+
+    A schema that this code does not know is a newer one: migrations leave what the release before needs.
+    """
+    scripts = ScriptDirectory.from_config(alembic_config())
+    engine = create_engine(engine_url(url), connect_args={"connect_timeout": 5})
+    try:
+        with engine.connect() as connection:
+            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    except ProgrammingError:
+        return "it has no tables of ours, or this role may not read them yet"
+    except OperationalError as away:
+        return str(away.orig).strip().partition("\n")[0] or "it does not answer"
+    finally:
+        engine.dispose()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if revision == scripts.get_current_head() or (revision and revision not in known):
+        return ""
+    return f"its schema is at {revision or 'nothing'}, this code needs {scripts.get_current_head()}"
+
+
+def await_tables(url: str, seconds: float) -> str:
+    """Wait until the database is ready for this code; why it is still not when the time is over, else an empty text."""
+    pause, ends_at = threading.Event(), time.monotonic() + seconds
+    while (why := why_not_ready(url)) and time.monotonic() < ends_at:
+        pause.wait(LOOK_SECONDS)
+    return why
+
+
+def main() -> int:
+    """`python -m storage.migrate`: migrate the database that the settings name; with --wait only await that."""
+    parser = argparse.ArgumentParser(prog="python -m storage.migrate", description=__doc__)
+    parser.add_argument(
+        "--wait", type=float, metavar="SECONDS", help="change nothing; wait until somebody else has migrated"
+    )
+    asked = parser.parse_args()
     settings = Settings.or_exit(os.environ)
-    migrate(settings.migration_database_url, settings.database_url)
-    sys.stdout.write("The database is at the newest schema.\n")
+    if asked.wait is None:
+        migrate(settings.migration_database_url, settings.database_url)
+        sys.stdout.write("The database is at the newest schema.\n")
+        return 0
+    why = await_tables(settings.database_url, asked.wait)
+    if why:
+        sys.stderr.write(f"The database is not ready: {why}.\n")
+        return 1
+    sys.stdout.write("The database is ready.\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
