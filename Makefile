@@ -83,6 +83,7 @@ requirements: $(VENV) ## Pin the packages anew, as little changed as possible; U
 	$(STEP) "requirements-local.txt" $(PIN) $(UPGRADE) requirements-local.in -o requirements-local.txt
 	$(STEP) "requirements-dev.txt" $(PIN) $(UPGRADE) requirements-dev.in -o requirements-dev.txt
 	$(STEP) "requirements-broker.txt" $(PIN) $(UPGRADE) requirements-broker.in -o requirements-broker.txt
+	$(STEP) "requirements-drills.txt" $(PIN) $(UPGRADE) requirements-drills.in -o requirements-drills.txt
 	$(STEP) "requirements-sbom.txt" $(PIN) $(UPGRADE) requirements-sbom.in -o requirements-sbom.txt
 	$(STEP) "requirements-uv.txt" $(PIN) $(UPGRADE) requirements-uv.in -o requirements-uv.txt
 
