@@ -94,6 +94,7 @@ class Recorded:
     steps: tuple[StepDone, ...]
     turns: tuple[Turn, ...]
     patches: tuple[str, ...]
+    signalled_at: tuple[datetime, ...]
     held_on: str
     """The build that the run was started on by name; empty where it was not."""
     completed: bool
@@ -136,6 +137,7 @@ def read(history: WorkflowHistory) -> Recorded:
         tuple(reader.steps.values()),
         tuple(reader.turns.values()),
         tuple(reader.patches),
+        tuple(reader.signalled_at),
         reader.held_on,
         reader.completed,
         reader.failed,
@@ -150,6 +152,7 @@ class _Reader:
         self.steps: dict[int, StepDone] = {}
         self.turns: dict[int, Turn] = {}
         self.patches: list[str] = []
+        self.signalled_at: list[datetime] = []
         self.held_on = ""
         self.completed = self.failed = False
         self.result: dict[str, Any] = {}
@@ -167,6 +170,7 @@ class _Reader:
             EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED: self._step_taken,
             EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: self._step_completed,
             EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: self._step_refused,
+            EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: self._signalled,
             EventType.EVENT_TYPE_MARKER_RECORDED: self._marked,
             EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: self._completed,
             EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: self._failed,
@@ -229,6 +233,9 @@ class _Reader:
 
     def _set_step(self, number: int, **what: Any) -> None:
         self.steps[number] = replace(self.steps[number], **what)
+
+    def _signalled(self, event: HistoryEvent) -> None:
+        self.signalled_at.append(_at(event))
 
     def _marked(self, event: HistoryEvent) -> None:
         given = event.marker_recorded_event_attributes

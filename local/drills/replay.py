@@ -191,8 +191,8 @@ async def _take_over(story: Story, warehouse: Warehouse, order: Order, killed: W
         f"before: “{step.trouble}”."
     )
     story.next(
-        f"To know what comes after {STRUCK}, somebody must run the workflow's code. The server first offers this to the "
-        f"memory of {killed.name}, for five seconds; nobody comes, so it goes to the common queue."
+        f"To know what comes after {STRUCK}, somebody must run the workflow's code. {killed.name}, which has the run in its "
+        "memory, is gone. The server waits for it for five seconds at most, then anybody may do it."
     )
     await story.let_read()
     (known,) = await warehouse.until(
@@ -207,9 +207,9 @@ async def _take_over(story: Story, warehouse: Warehouse, order: Order, killed: W
         )
     after = await warehouse.asked(order.number)
     story.happened(
-        f"{SECOND} has run the workflow's code from its first line. Where the code asks for a step that stands in the "
-        "history, it gets the old result at once and nothing is done: this is a replay. Asked what it knows, it "
-        f"answers: {', '.join(one.number for one in after)}. The first two are the numbers of the dead worker."
+        f"{_waited(known)} {SECOND} has run the workflow's code from its first line. Where the code asks for a step that "
+        "stands in the history, it gets the old result at once and nothing is done: this is a replay. Asked what it "
+        f"knows, it answers: {', '.join(one.number for one in after)}. The first two are the numbers of the dead worker."
     )
     story.why(
         "This is why a workflow's code must do the same whenever it runs: no clock, no chance, no network. Whatever may "
@@ -217,6 +217,12 @@ async def _take_over(story: Story, warehouse: Warehouse, order: Order, killed: W
     )
     await story.let_read()
     return after
+
+
+def _waited(run: Recorded) -> str:
+    if any(turn.from_memory and turn.timed_out for turn in run.turns):
+        return "The server did wait for the memory of the dead worker, in vain: the history has an event that says so."
+    return "The server had already noticed that nobody asks in the name of the dead worker any more."
 
 
 async def _look_back(story: Story, facts: Facts) -> None:

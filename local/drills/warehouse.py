@@ -80,6 +80,7 @@ class Warehouse:
         self._story = story
         self.client = client
         self._told: set[tuple[str, int]] = set()
+        self._begun = 0
 
     # Workers
 
@@ -113,11 +114,14 @@ class Warehouse:
         ends_at = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                return (await begin(self.client, order, build, versioned=versioned)).id
+                handle = await begin(self.client, order, build, versioned=versioned)
             except CannotStart as refused:
                 if time.monotonic() > ends_at:
                     raise StageBroke(str(refused)) from refused
-            await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                self._begun += 1
+                return handle.id
 
     async def let_pass(self, step: str, *orders: str) -> None:
         """Let runs go past the step that they wait before."""
@@ -180,7 +184,7 @@ class Warehouse:
         ]
         for step, order in sorted(new, key=_when):
             self._told.add((order, step.event))
-            self._tell_step(step, order if len(runs) > 1 else "")
+            self._tell_step(step, order if self._begun > 1 else "")
 
     def _tell_step(self, step: StepDone, order: str) -> None:
         if step.worker is None:
