@@ -82,6 +82,12 @@ DRILLS: Final = (
         "The code of a workflow changes while requests wait for a manager. What becomes of them?",
         "upgrade",
     ),
+    Drill(
+        "bad_build",
+        "Bad build",
+        "A build with a mistake is given to a tenth of all requests. Who notices, how fast, and what is spoiled?",
+        "bad_build",
+    ),
 )
 
 

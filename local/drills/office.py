@@ -225,6 +225,11 @@ async def open_office(stage: Stage, *, lasting: bool = False) -> AsyncIterator[O
         engine.dispose()
 
 
+def order_of(note: OutcomeRow) -> tuple[int, int]:
+    """Where a worker's note of a step belongs among those of its request: notes are written in batches."""
+    return list(STEPS).index(note.stage), note.attempt
+
+
 def _hire(session: Session) -> dict[str, PersonRow]:
     """The people of the demo company, without their past; login -> row."""
     company = read_company()

@@ -128,7 +128,7 @@ def judge(facts: Facts) -> Verdict:
             "All were completed, and each was bought once",
             done == Counter({Status.COMPLETED: len(facts.requests)})
             and bought == Counter({1: len(facts.requests)}),
-            f"Postgres: {done[Status.COMPLETED]} of {len(facts.requests)} completed; vendor's ledger: {bought[1]} bought once",
+            f"Postgres: {done[Status.COMPLETED]} of {len(facts.requests)} completed; the vendor: {bought[1]} bought once",
         ),
         Check(
             "All histories replay under the new code",
