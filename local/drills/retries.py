@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from local.drills.catalogue import Pace
@@ -143,10 +144,9 @@ async def _fail(story: Story, warehouse: Warehouse, order: Order, wanted: int) -
     await warehouse.let_pass(STEP, order.number)
     between: list[Attempt] = []
     while not between or between[-1].number <= wanted:
-        seen = len(between) + 1 if not between else between[-1].number
         attempt = await warehouse.until_attempt(
-            "another attempt", order.number, lambda one, seen=seen: one.wait is not None and one.number > seen
-        )  # fmt: skip
+            "another attempt", order.number, partial(_comes_after, between[-1].number if between else 1)
+        )
         between.append(attempt)
         story.ran(
             STEP,
@@ -160,6 +160,10 @@ async def _fail(story: Story, warehouse: Warehouse, order: Order, wanted: int) -
         "keeps the time. Between two attempts the worker has nothing to do and need not even be there."
     )
     return between
+
+
+def _comes_after(number: int, attempt: Attempt) -> bool:
+    return attempt.wait is not None and attempt.number > number
 
 
 async def _help(story: Story, warehouse: Warehouse, order: Order) -> Recorded:

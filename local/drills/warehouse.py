@@ -20,7 +20,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 
 from local.drills.history import Recorded, StepDone, Who, recorded, who
-from local.drills.lifecycle import Order, Receipt
+from local.drills.lifecycle import Journey, Order, Receipt
 from local.drills.lifecycle_client import CannotStart, begin
 from local.drills.lifecycle_worker import READY
 from local.drills.stage import Stage, StageBroke
@@ -42,7 +42,8 @@ class Attempt:
         worker: who made the last attempt.
         runs: whether the attempt is being made now.
         trouble: how the attempt before went.
-        wait: between the last attempt's end and the next one, as the retry policy has it.
+        wait: between the last attempt's end and the next one, to the tenth of a second: the server sets the next
+            one in the moment in which it learns of the end.
     """
 
     step: str
@@ -69,7 +70,7 @@ def attempt_of(pending: PendingActivityInfo) -> Attempt:
 
 
 def _timedelta(given: Duration) -> timedelta:
-    return given.ToTimedelta()
+    return timedelta(seconds=round(given.ToTimedelta().total_seconds(), 1))
 
 
 class Warehouse:
@@ -133,6 +134,11 @@ class Warehouse:
         handle = self.client.get_workflow_handle(order)
         receipts: list[Receipt] = await handle.query("receipts", result_type=list[Receipt])
         return receipts
+
+    async def result(self, order: str) -> Journey:
+        """Wait for the end of a run. Raises WorkflowFailureError."""
+        journey: Journey = await self.client.get_workflow_handle(order, result_type=Journey).result()
+        return journey
 
     async def known(self, *orders: str) -> tuple[Recorded, ...]:
         """What the server has written down of these runs."""
