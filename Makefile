@@ -29,6 +29,14 @@ run: $(TO_RUN) $(FRONTEND) ## A working company on http://localhost:8000; Ctrl-C
 build-worker: $(TO_RUN) ## Another build beside the running one: ID=two, and COMMIT=… for the code of a commit
 	@$(BIN)/python -m local.build_worker
 
+.PHONY: drill
+drill: $(TO_RUN) ## What may happen to workers and workflows, done and told: DRILL=replay, or all; QUICK=1 hurries
+	@$(BIN)/python -m local.drills $(if $(DRILL),run $(DRILL) $(if $(QUICK),--quick))
+
+.PHONY: drill-page
+drill-page: $(TO_RUN) ## The drills as a page, for showing to others
+	@$(BIN)/python -m local.drills page
+
 .PHONY: reset
 reset: $(TO_RUN) ## Start over: asks, then deletes .local with all its data
 	@$(BIN)/python -m local.reset
