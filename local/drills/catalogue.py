@@ -88,6 +88,12 @@ DRILLS: Final = (
         "A build with a mistake is given to a tenth of all requests. Who notices, how fast, and what is spoiled?",
         "bad_build",
     ),
+    Drill(
+        "seven_days",
+        "Seven days in a second",
+        "A request waits for a manager who does not answer for a week. What happens on which day, and who counts them?",
+        "seven_days",
+    ),
 )
 
 
