@@ -33,7 +33,8 @@ RUN python -m venv --without-pip /opt/sbom \
 
 FROM packages AS packages-of-drills
 COPY requirements-drills.txt ./
-RUN uv pip install --no-cache --target /opt/drills --python-version 3.11 --require-hashes --requirement requirements-drills.txt
+RUN uv pip install --no-cache --target /opt/drills --python-version 3.11 --require-hashes --requirement requirements-drills.txt \
+    && mkdir /var/lib/vendor
 
 FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS base
 ENV PATH=/opt/venv/bin:$PATH \
@@ -75,6 +76,8 @@ LABEL org.opencontainers.image.title="Vistobueno" \
 FROM base AS drills
 COPY --from=packages-of-drills /opt/drills /opt/drills
 COPY local ./local
+# The shop's ledger lies in a volume; it belongs to whom the folder in the image belongs to.
+COPY --chown=10001:10001 --from=packages-of-drills /var/lib/vendor /var/lib/vendor
 ENV PYTHONPATH=/opt/drills
 LABEL org.opencontainers.image.title="Vistobueno drills"
 

@@ -54,7 +54,7 @@ test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server
 
 CHECKS := lint format types layers templates spelling image
 .PHONY: check $(CHECKS)
-check: $(TO_TEST) ## Lint, format, types, import layers, templates, spelling, Dockerfile
+check: $(TO_TEST) ## Lint, format, types, import layers, templates, spelling, Dockerfile, compose.yaml
 	@$(MAKE) --keep-going --no-print-directory $(CHECKS)
 lint:
 	$(STEP) "ruff check" $(BIN)/ruff check
@@ -70,6 +70,7 @@ spelling:
 	$(STEP) "codespell" $(BIN)/codespell
 image:
 	$(STEP) "hadolint" $(BIN)/hadolint Dockerfile
+	$(STEP) "compose schema" $(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 .PHONY: audit
 audit: $(TO_TEST) ## Known weaknesses of the pinned packages (asks the package index)

@@ -41,7 +41,17 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 (mkdtemp makes a folder of our ow
 ENOUGH_BYTES: Final = 2_000_000_000
 
 #: Rooms whose tests wait for whole processes or the engine, on machines that other work shares: docs/decisions/0017.
-SECOND_TRY: Final = ("activities", "app", "browser", "builds", "faults", "local", "storage", "workflows")
+SECOND_TRY: Final = (
+    "activities",
+    "app",
+    "browser",
+    "builds",
+    "containers",
+    "faults",
+    "local",
+    "storage",
+    "workflows",
+)
 
 #: How long a test of such a room may take; it ends one that hangs.
 LONGEST_SECONDS: Final = 300

@@ -26,7 +26,7 @@ from tests.containers.container import Container, Probe, in_order
 PROGRAMS = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
 #: How a container names itself when it listens or is asked from inside.
 OWN_NAMES = ("0.0.0.0", "127.0.0.1", "localhost")  # noqa: S104 (read in a file, never bound)
-ASK_EVERY_SECONDS = 0.1
+ASK_EVERY_SECONDS = 0.3
 
 
 @dataclass
@@ -69,7 +69,9 @@ class Engine:
         """Start what serves; returns before it is ready."""
         here = self.mapped(container)
         name = f"{container.name}-{uuid4().hex}"
-        program = Program(name, here.command, here.env, self.room, code=self.image)
+        # The keeper between us needs our own code; the program gets the image's folder.
+        command = ["sh", "-c", 'cd "$0" && exec "$@"', str(self.image), *here.command]
+        program = Program(name, command, here.env, self.room)
         self.programs[container.name] = program
         program.start()
         return program
@@ -129,6 +131,8 @@ class Engine:
             for own in OWN_NAMES:
                 known[f"{own}:{port}"] = self.address(container.name, port)
         known |= {inside: str(here) for inside, here in self.files.items()}
+        if not known:
+            return text
         longest_first = "|".join(re.escape(given) for given in sorted(known, key=len, reverse=True))
         return re.sub(rf"(?<![\w.-])({longest_first})(?![\w.-])", lambda found: known[found[0]], text)
 
