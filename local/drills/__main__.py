@@ -11,6 +11,8 @@ from local.drills.catalogue import DRILLS, LONG, QUICK
 from rules.build import check_build_id
 from rules.errors import Invalid
 
+PAGE_PORT = 8055
+
 
 def _build(text: str) -> str:
     try:
@@ -29,6 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--quick", action="store_true", help="about half a minute; else about five minutes")
     run.add_argument("--verdict", type=Path, help="also write the verdict to this file, as JSON")
     run.add_argument("--story", type=Path, help="write the story to this file instead of the usual folder")
+    page = commands.add_parser("page", help="the drills as a page on this machine")
+    page.add_argument("--port", type=int, default=PAGE_PORT, help=f"default {PAGE_PORT}; 0: a free one")
     worker = commands.add_parser("worker", help="serve the lifecycle until told to end")
     worker.add_argument("--build", type=_build, help="which build of the code this is")
     worker.add_argument(
@@ -75,6 +79,12 @@ def _run(given: argparse.Namespace) -> int:
     return performance.run(keys, QUICK if given.quick else LONG, given.verdict, given.story)
 
 
+def _page(given: argparse.Namespace) -> int:
+    from local.drills import page
+
+    return page.main(given.port)
+
+
 def _list() -> int:
     from local.drills.terminal import Terminal
 
@@ -92,6 +102,8 @@ def main() -> int:
         return _start(given)
     if given.command == "run":
         return _run(given)
+    if given.command == "page":
+        return _page(given)
     return _list()
 
 

@@ -5,26 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from local.drills.catalogue import Drill, Pace, drill_of
 from local.drills.stage import StageBroke, open_stage
+from local.drills.stories import Stories, stories_folder
 from local.drills.story import Face, Story, to_report
 from local.drills.terminal import Terminal
-from local.plan import Plan
-
-
-def stories_folder(given: Mapping[str, str]) -> Path:
-    """Where stories are kept: `drills/stories` in the folder of everything that lasts."""
-    return Plan(given).state / "drills" / "stories"
-
-
-def story_path(folder: Path, drill: Drill, pace: Pace) -> Path:
-    """A name for a story that begins now; names sort by time."""
-    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{drill.key}-{pace.name}.jsonl"
 
 
 async def perform(drill: Drill, pace: Pace, path: Path, faces: Sequence[Face]) -> dict[str, Any]:
@@ -52,7 +41,7 @@ def run(keys: Sequence[str], pace: Pace, verdict: Path | None, story: Path | Non
     reports = []
     for key in keys:
         drill = drill_of(key)
-        path = story or story_path(stories_folder(os.environ), drill, pace)
+        path = story or Stories(stories_folder(os.environ)).new(drill, pace)
         try:
             reports.append(asyncio.run(perform(drill, pace, path, [Terminal().show])))
         except KeyboardInterrupt:
