@@ -17,6 +17,7 @@ TO_TEST := .venv/.packages-to-test
 BROWSER := .venv/.browser
 NODE_MODULES := app/frontend/node_modules/.made
 FRONTEND := app/static/dist/manifest.json
+SCRIPTS = $(wildcard local/*.sh k8s/*.sh k8s/overlays/*/*/*.sh)
 FRONTEND_SOURCES := $(shell find app/frontend -name node_modules -prune -o -type f -print 2>/dev/null)
 
 # ---------------------------------------------------------------------------------------------- use it
@@ -52,9 +53,9 @@ test: check $(FRONTEND) $(BROWSER) ## Everything that must hold: make check, the
 test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server
 	@$(BIN)/pytest -n 2 -p no:schemathesis -m "not simulation" tests/rules tests/architecture tests/replay tests/test_settings.py
 
-CHECKS := lint format types layers templates spelling image
+CHECKS := lint format types layers templates spelling scripts image manifests
 .PHONY: check $(CHECKS)
-check: $(TO_TEST) ## Lint, format, types, import layers, templates, spelling, Dockerfile, compose.yaml
+check: $(TO_TEST) ## Lint, format, types, import layers, templates, spelling, scripts, Dockerfile, compose.yaml, k8s
 	@$(MAKE) --keep-going --no-print-directory $(CHECKS)
 lint:
 	$(STEP) "ruff check" $(BIN)/ruff check
@@ -68,9 +69,13 @@ templates:
 	$(STEP) "djlint" $(BIN)/djlint app local --lint --quiet
 spelling:
 	$(STEP) "codespell" $(BIN)/codespell
+scripts:
+	$(STEP) "shellcheck" $(BIN)/shellcheck $(SCRIPTS)
 image:
 	$(STEP) "hadolint" $(BIN)/hadolint Dockerfile
 	$(STEP) "compose schema" $(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
+manifests:
+	$(STEP) "manifests of Kubernetes" $(BIN)/python -m tests.k8s
 
 .PHONY: audit
 audit: $(TO_TEST) ## Known weaknesses of the pinned packages (asks the package index)
