@@ -94,6 +94,12 @@ DRILLS: Final = (
         "A request waits for a manager who does not answer for a week. What happens on which day, and who counts them?",
         "seven_days",
     ),
+    Drill(
+        "power_cut",
+        "Power cut",
+        "Everything is killed at one moment, in the middle of much work. What is lost, and what is bought twice?",
+        "power_cut",
+    ),
 )
 
 

@@ -68,7 +68,7 @@ STEPS: Final = {
 }
 LOOK_SECONDS: Final = 0.2
 #: For a machine on which much else runs; what is awaited takes a moment.
-PATIENCE_SECONDS: Final = 120.0
+PATIENCE_SECONDS: Final = 240.0
 
 
 @dataclass(frozen=True)

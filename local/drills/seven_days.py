@@ -1,4 +1,4 @@
-"""Drill: seven days of waiting for a person pass in moments: reminders, escalation, expiry; the worker is killed meanwhile."""
+"""Drill: seven days of waiting for a person pass in moments, while the worker is killed: reminders, escalation, expiry."""
 
 from __future__ import annotations
 
