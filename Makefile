@@ -31,11 +31,11 @@ build-worker: $(TO_RUN) ## Another build beside the running one: ID=two, and COM
 	@$(BIN)/python -m local.build_worker
 
 .PHONY: drill
-drill: $(TO_RUN) ## What may happen to workers and workflows, done and told: DRILL=replay, or all; QUICK=1 hurries
+drill: $(TO_RUN) $(FRONTEND) ## What may happen to workers and workflows, done and told: DRILL=replay, or all; QUICK=1 hurries
 	@$(BIN)/python -m local.drills $(if $(DRILL),run $(DRILL) $(if $(QUICK),--quick))
 
 .PHONY: drill-page
-drill-page: $(TO_RUN) ## The drills as a page, for showing to others
+drill-page: $(TO_RUN) $(FRONTEND) ## The drills as a page, for showing to others
 	@$(BIN)/python -m local.drills page
 
 .PHONY: reset
