@@ -175,7 +175,7 @@ def _answer_safely(pages: Flask) -> None:
             "base-uri 'none'; frame-ancestors 'none'"
         )
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Referrer-Policy"] = "same-origin"  # with none, forms would tell no origin
         response.headers["Cache-Control"] = "no-store"
         return response
 

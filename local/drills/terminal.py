@@ -35,6 +35,8 @@ SIGNS: Final = {
     How.FAILED: ("✗", "failed", "red"),
     How.LOST: ("✗", "lost", "red"),
 }
+#: Each worker has a colour of its own, in the order in which they come.
+COLOURS: Final = ("blue", "yellow", "cyan", "magenta", "green", "red")
 
 
 class Terminal:
@@ -45,6 +47,7 @@ class Terminal:
         if self._console.width > WIDEST:
             self._console.width = WIDEST
         self._last: Fact | None = None
+        self._workers: dict[str, str] = {}
 
     def list(self, drills: Iterable[Drill]) -> None:
         """The drills, and how to run one."""
@@ -91,10 +94,11 @@ class Terminal:
     @_draw.register
     def _ran(self, fact: Ran) -> None:
         sign, word, style = SIGNS[fact.how]
-        line = Text(f"{sign} {word:9}", style)
+        line = Text()
+        line.append(f"{sign} {word:9}", style)
         line.append(f"{fact.step:11}", "bold")
-        line.append(fact.worker.ljust(10), "default")
-        line.append(f"build {fact.build}".ljust(9) if fact.build else "", "default")
+        line.append(fact.worker.ljust(10), self._colour(fact.worker))
+        line.append(f"build {fact.build}".ljust(9) if fact.build else "")
         line.append(f"attempt {fact.attempt}  " if fact.attempt > 1 else "", "yellow")
         line.append(fact.note, "dim")
         self._put(self._row(Text(f"{fact.at:.1f} s", "dim", justify="right"), line))
@@ -106,7 +110,7 @@ class Terminal:
         for column in fact.columns:
             grid.add_column(column, header_style="bold", overflow="fold")
         for row in fact.rows:
-            grid.add_row(*(Text(cell) for cell in row))
+            grid.add_row(*(Text(cell, self._workers.get(cell, "")) for cell in row))
         indent = 0 if grid.__rich_measure__(self._console, self._console.options).maximum > self._room else 2
         self._put(Padding(grid, (0, 0, 0, indent)))
 
@@ -132,6 +136,9 @@ class Terminal:
     @property
     def _room(self) -> int:
         return self._console.width - 4
+
+    def _colour(self, worker: str) -> str:
+        return self._workers.setdefault(worker, COLOURS[len(self._workers) % len(COLOURS)])
 
     def _add_check(self, grid: Grid, check: Check) -> None:
         sign = Text("✓", "bold green") if check.holds else Text("✗", "bold red")

@@ -16,8 +16,10 @@ async function grow() {
       story.dataset.known = told.known;
       if (told.html.trim() && wasAtEnd) window.scrollTo({ top: document.documentElement.scrollHeight });
       if (told.ended) {
+        delete story.dataset.more;
         state.textContent = told.state;
-        location.reload();
+        state.className = `state ${told.state.replaceAll(" ", "_")}`;
+        if (told.state === "broke off") location.reload(); // the page says more of it
         return;
       }
     }
