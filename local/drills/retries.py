@@ -156,8 +156,8 @@ async def _fail(story: Story, warehouse: Warehouse, order: Order, wanted: int) -
             note=f"again in {_seconds(attempt.wait)}",
         )
     story.happened(
-        f"“{between[-1].trouble}”, says the server, and when it will offer the step again: it counts the attempts and "
-        "keeps the time. Between two attempts the worker has nothing to do and need not even be there."
+        f"The server says what went wrong, “{between[-1].trouble}”, and when it will offer the step again: it counts the "
+        "attempts and keeps the time. Between two attempts the worker has nothing to do and need not even be there."
     )
     return between
 

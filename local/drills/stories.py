@@ -15,7 +15,7 @@ from local.drills.catalogue import Drill, Pace
 from local.drills.story import Broken, Fact, Opened, Verdict, read_story
 from local.plan import Plan
 
-NAME: Final = re.compile(r"(?P<at>\d{8}-\d{6})-(?P<key>[a-z-]+)-(?P<pace>quick|long)")
+NAME: Final = re.compile(r"(?P<at>\d{8}-\d{6})-(?P<key>[a-z_]+)-(?P<pace>quick|long)")
 #: A story whose drill runs elsewhere counts as under way while it has grown within this time.
 SILENT_SECONDS: Final = 180.0
 
