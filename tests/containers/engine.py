@@ -27,6 +27,8 @@ PROGRAMS = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
 #: How a container names itself when it listens or is asked from inside.
 OWN_NAMES = ("0.0.0.0", "127.0.0.1", "localhost")  # noqa: S104 (read in a file, never bound)
 ASK_EVERY_SECONDS = 0.3
+#: How long a job may take; it ends one that hangs.
+JOB_SECONDS = 2 * PATIENCE_SECONDS
 
 
 @dataclass
@@ -115,7 +117,7 @@ class Engine:
     def _call(self, container: Container, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         here = self.mapped(replace(container, command=tuple(command)))
         return subprocess.run(
-            here.command, cwd=self.image, env=dict(here.env), timeout=PATIENCE_SECONDS, check=False,
+            here.command, cwd=self.image, env=dict(here.env), timeout=JOB_SECONDS, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 

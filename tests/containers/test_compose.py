@@ -92,6 +92,7 @@ def test_a_purchase_goes_through_the_containers_of_compose(engine: Engine, serve
     buyer.log_in("ana@vistobueno.example")
     number = buyer.submit(article("books", above=5, below=40))
     buyer.wait_until_ordered(number, f"http://{engine.address('vendor', 8010)}")
+    assert "Approved automatically" in buyer.page_of(number)
     assert until(lambda: any(number in mail.subject for mail in servers_outside.post.mails()))
     assert files_of(engine.image) == before, "a process wrote into its image, which is read-only"
     for container in CONTAINERS.values():
