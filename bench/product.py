@@ -160,23 +160,23 @@ def hire(session: Session) -> None:
     """A manager and an employee for each lane, rules under which the cheap article is harmless, the flag on."""
     session.add(Department(id="it", name="IT"))
     session.flush()
-    password = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     for number in range(LANES):
-        manager = _person(f"manager{number}", password, [Role.EMPLOYEE, Role.MANAGER])
+        manager = person(f"manager{number}", [Role.EMPLOYEE, Role.MANAGER])
         session.add(manager)
         session.flush()
-        employee = _person(f"employee{number}", password, [Role.EMPLOYEE])
+        employee = person(f"employee{number}", [Role.EMPLOYEE])
         employee.manager_id = manager.id
         session.add(employee)
     policy.save_version(session, policy.DEFAULT, RULES, SYSTEM, replaces_version=0)
     flag.set_value(session, flag.Change(AUTOMATED_REVIEW, Level.EVERYONE, "", True, "measuring"), SYSTEM)
 
 
-def _person(name: str, password: str, roles: list[Role]) -> PersonRow:
+def person(name: str, roles: list[Role]) -> PersonRow:
+    """Somebody of IT who logs in as name@bench.example, with PASSWORD."""
     return PersonRow(
         name=name,
         email=f"{name}@bench.example",
-        password_hash=password,
+        password_hash=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD),
         roles=[role.value for role in roles],
         department_id="it",
     )

@@ -1,7 +1,7 @@
 // The designer: palette, canvas, problems, the form of what is chosen, and every gesture as a key, too.
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Background, Controls, MiniMap, ReactFlow, applyNodeChanges, useReactFlow } from "@xyflow/react";
-import { HEIGHT, WIDTH, adding, arrange, connecting, copying, edgeId, op, pasting, picture, places, removing } from "./graph.js";
+import { HEIGHT, WIDTH, adding, arrange, connecting, copying, edgeId, keeping, op, pasting, picture, places, removing } from "./graph.js";
 import { useDraft } from "./draft.js";
 import { readColours } from "./server.js";
 import { Find, Inspector, Palette, Problems } from "./panels.jsx";
@@ -34,7 +34,12 @@ export function Designer({ given }) {
   const [text, setText] = useState(false);
   const [colouring, setColouring] = useState("");
   const colours = useColours(paths, revision, colouring);
-  const shown = useMemo(() => picture(process, problems, types, selected, found, colours), [process, problems, types, selected, found, colours]);
+  const drawn = useRef({ nodes: [], edges: [] });
+  const shown = useMemo(() => {
+    const now = picture(process, problems, types, selected, found, colours);
+    drawn.current = { nodes: keeping(drawn.current.nodes, now.nodes), edges: keeping(drawn.current.edges, now.edges) };
+    return drawn.current;
+  }, [process, problems, types, selected, found, colours]);
   const [nodes, setNodes] = useState(shown.nodes);
   const copied = useRef(null);
   const search = useRef(null);
@@ -182,7 +187,7 @@ export function Designer({ given }) {
           </div>
         </div>
       )}
-      <Palette types={types} onAdd={(type) => add(type)} search={search} />
+      <Palette types={types} onAdd={add} search={search} />
       <div className="designer-canvas" onDragOver={(event) => event.preventDefault()}
         onDrop={(event) => {
           const type = event.dataTransfer.getData("text/node-type");
@@ -191,7 +196,7 @@ export function Designer({ given }) {
         <ReactFlow nodes={nodes} edges={shown.edges} nodeTypes={NODE_TYPES} edgeTypes={EDGE_TYPES} onNodesChange={changed} onEdgesChange={(changes) => choose(changes, setSelected)}
           onConnect={(made) => apply([connecting(process, made.source, made.target, types)])} onPaneClick={() => setSelected([])}
           deleteKeyCode={null} selectionKeyCode="Shift" multiSelectionKeyCode={["Control", "Meta"]} fitView fitViewOptions={{ padding: 0.15, maxZoom: 1 }} minZoom={0.1}
-          colorMode={document.documentElement.dataset.bsTheme === "dark" ? "dark" : "light"} onlyRenderVisibleElements={nodes.length > 80}
+          colorMode={document.documentElement.dataset.bsTheme === "dark" ? "dark" : "light"}
           ariaLabelConfig={{ "node.a11yDescription.default": "Press Enter to choose it, arrows to move it.", "edge.a11yDescription.default": "Press Enter to choose it." }}>
           <Background gap={20} />
           <Controls showInteractive={false} />
@@ -201,7 +206,7 @@ export function Designer({ given }) {
       </div>
       <div className="designer-side">
         <Inspector paths={paths} chosen={chosen} revision={revision} onSave={save} onChoose={show} />
-        <Problems problems={problems} process={process} types={types} onShow={(each) => (each.node || each.edge) && show(each.node || each.edge)} />
+        <Problems problems={problems} process={process} types={types} onShow={show} />
       </div>
     </div>
   );

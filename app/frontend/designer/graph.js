@@ -30,10 +30,13 @@ export function arrange(process) {
   );
 }
 
-// Nodes that nobody has placed stand where the automatic layout puts them.
+// Nodes that nobody has placed stand where the automatic layout puts them; that is worked out once for each state of the draft.
+const known = new WeakMap();
 export function places(process) {
   const placed = process.layout ?? {};
-  return (process.nodes ?? []).every((node) => placed[node.id]) ? placed : { ...arrange(process), ...placed };
+  if ((process.nodes ?? []).every((node) => placed[node.id])) return placed;
+  if (!known.has(process)) known.set(process, { ...arrange(process), ...placed });
+  return known.get(process);
 }
 
 export function worst(problems) {
@@ -59,13 +62,21 @@ function withRemoved(process, removed) {
   };
 }
 
+// What has not changed stays the same object, so that only what has changed is drawn anew.
+export function keeping(before, now) {
+  const old = new Map(before.map((each) => [each.id, each]));
+  return now.map((each) => (JSON.stringify(old.get(each.id)) === JSON.stringify(each) ? old.get(each.id) : each));
+}
+
 export function picture(draft, problems, types, selected, found, colours) {
   const process = withRemoved(draft, colours?.removed);
   const at = places(process);
+  const ofNode = Map.groupBy(problems, (each) => each.node);
+  const ofEdge = Map.groupBy(problems, (each) => each.edge);
   const nodes = (process.nodes ?? []).map((node) => {
     const [mark, says] = colour(colours, node.id, false);
     const gone = says === "removed";
-    const mine = problems.filter((each) => each.node === node.id);
+    const mine = ofNode.get(node.id) ?? [];
     const kind = types[node.type];
     const title = titleOf(node, types);
     const stands = mine.length ? `, ${mine.length} problem${mine.length > 1 ? "s" : ""}` : "";
@@ -75,6 +86,7 @@ export function picture(draft, problems, types, selected, found, colours) {
       position: { x: at[node.id][0], y: at[node.id][1] },
       width: WIDTH,
       height: HEIGHT,
+      measured: { width: WIDTH, height: HEIGHT }, // else every edge vanishes until the browser has measured all nodes again
       selected: selected.includes(node.id),
       className: mark,
       draggable: !gone,
@@ -88,7 +100,7 @@ export function picture(draft, problems, types, selected, found, colours) {
     .filter((edge) => edge.source)
     .map((edge) => {
       const id = edgeId(edge);
-      const mark = worst(problems.filter((each) => each.edge === id));
+      const mark = worst(ofEdge.get(id) ?? []);
       const words = [WORDS[edge.type], edge.max_iterations && `up to ${edge.max_iterations} rounds`, edge.detached && "nobody waits", mark && "⚠"].filter(Boolean);
       const [tint, says] = colour(colours, id, true);
       return {

@@ -1,10 +1,10 @@
 // What stands around the canvas: palette with search, problems, the form of what is chosen.
-import { useEffect, useRef, useState } from "react";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { inspector } from "./server.js";
 import { Icon } from "./step.jsx";
 import { titleOf } from "./graph.js";
 
-export function Palette({ types, onAdd, search }) {
+export const Palette = memo(function Palette({ types, onAdd, search }) {
   const [words, setWords] = useState("");
   const shown = Object.entries(types).filter(([, kind]) => kind.title.toLowerCase().includes(words.toLowerCase()));
   return (
@@ -28,7 +28,7 @@ export function Palette({ types, onAdd, search }) {
       </ul>
     </section>
   );
-}
+});
 
 export function Find({ process, types, onFound, field }) {
   const [words, setWords] = useState("");
@@ -56,12 +56,10 @@ export function Find({ process, types, onFound, field }) {
   );
 }
 
-export function Problems({ problems, process, types, onShow }) {
+export const Problems = memo(function Problems({ problems, process, types, onShow }) {
   const errors = problems.filter((each) => each.severity === "error").length;
-  const name = (each) => {
-    const node = process.nodes?.find((one) => one.id === each.node);
-    return node ? titleOf(node, types) : each.edge;
-  };
+  const nodes = useMemo(() => new Map(process.nodes?.map((node) => [node.id, node])), [process]);
+  const name = (each) => (nodes.has(each.node) ? titleOf(nodes.get(each.node), types) : each.edge);
   return (
     <section className="problems" aria-label="Problems">
       <h2>
@@ -70,7 +68,7 @@ export function Problems({ problems, process, types, onShow }) {
       <ul>
         {problems.map((each, number) => (
           <li key={`${each.code} ${each.node} ${each.edge} ${each.field} ${number}`}>
-            <button type="button" className={`is-${each.severity}`} onClick={() => onShow(each)}>
+            <button type="button" className={`is-${each.severity}`} onClick={() => (each.node || each.edge) && onShow(each.node || each.edge)}>
               {name(each) && <strong>{name(each)}: </strong>}
               {each.message} <span className="hint">{each.hint}</span>
             </button>
@@ -79,10 +77,10 @@ export function Problems({ problems, process, types, onShow }) {
       </ul>
     </section>
   );
-}
+});
 
 // The server makes the form, the same as in the outline; what is typed is saved when a field is left.
-export function Inspector({ paths, chosen, revision, onSave, onChoose }) {
+export const Inspector = memo(function Inspector({ paths, chosen, revision, onSave, onChoose }) {
   const [page, setPage] = useState("");
   const place = useRef(null);
   const key = JSON.stringify(chosen);
@@ -131,7 +129,7 @@ export function Inspector({ paths, chosen, revision, onSave, onChoose }) {
         }
       }} />
   );
-}
+});
 
 function isTouched(field) {
   if (field.tagName === "SELECT") return [...field.options].some((option) => option.selected !== option.defaultSelected);
