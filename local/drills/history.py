@@ -18,6 +18,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
 
 WORKER: Final = re.compile(r"(?P<name>.+)@(?P<build>[^@#]+)#(?P<pid>\d+)")
+#: What the SDK puts behind a worker's signature to name the queue of what it has in its memory.
+MEMORY: Final = re.compile(r"-[0-9a-f]{32}$")
 #: The marker under which the SDK's core writes down a patch.
 PATCH_MARKER: Final = "core_patch"
 
@@ -67,8 +69,9 @@ class Turn:
     """One workflow task: a worker ran the workflow's code until there was nothing more to do.
 
     Attributes:
-        from_memory: whether the server offered it to the worker that has the run in its memory.
-        worker: who took it; None while nobody has, or where that worker never came for it.
+        offered_to: the worker that had the run in its memory and was asked first; None where anybody was.
+        worker: who took it; None while nobody has. Where nobody asks in the name of `offered_to` any more, it may be
+            another one without a further entry in the history.
         build: of the deployment version that the server recorded, or, without versions, that the worker named.
         pinned: whether the server recorded that the run is to stay on this build.
         timed_out: nobody came for it, or whoever did never answered.
@@ -77,13 +80,18 @@ class Turn:
 
     event: int
     scheduled_at: datetime
-    from_memory: bool
+    offered_to: Who | None
     worker: Who | None = None
     build: str = ""
     pinned: bool = False
     timed_out: bool = False
     completed: bool = False
     trouble: str = ""
+
+    @property
+    def from_memory(self) -> bool:
+        """Whether whoever took it went on from memory, without reading the history again."""
+        return self.offered_to is not None and self.offered_to == self.worker
 
 
 @dataclass(frozen=True)
@@ -185,7 +193,8 @@ class _Reader:
     def _turn_offered(self, event: HistoryEvent) -> None:
         queue = event.workflow_task_scheduled_event_attributes.task_queue
         sticky = queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY
-        self.turns[event.event_id] = Turn(event.event_id, _at(event), sticky)
+        offered_to = who(MEMORY.sub("", queue.name)) if sticky else None
+        self.turns[event.event_id] = Turn(event.event_id, _at(event), offered_to)
 
     def _turn_taken(self, event: HistoryEvent) -> None:
         given = event.workflow_task_started_event_attributes

@@ -17,6 +17,7 @@ FIRST: Final = "worker-1"
 SECOND: Final = "worker-2"
 #: The step in whose middle the worker is killed.
 STRUCK: Final = "pack"
+NEXT: Final = "weigh"
 
 LESSON: Final = (
     "A workflow lives in its history, not in a process. Whoever reads the history has the state, and nothing that was "
@@ -106,18 +107,19 @@ def _retold(step: StepDone | None) -> str:
 def _took_over(turn: Turn | None, replayed: Sequence[StepDone]) -> str:
     if turn is None:
         return f"{SECOND} never ran the workflow's code after another worker"
-    return (
-        f"event {turn.event}, from the common queue; before it: {', '.join(step.name for step in replayed)}"
-    )
+    first = f"{turn.offered_to} was asked first" if turn.offered_to else "anybody was asked"
+    return f"event {turn.event}: {first}, {turn.worker} came; before it: {', '.join(step.name for step in replayed)}"
 
 
 async def run(story: Story, stage: Stage, pace: Pace) -> Verdict:
     """Do it and tell it."""
     warehouse = await open_warehouse(stage, story)
-    order = Order("order-1", STEPS, pace.choose(quick=0.5, long=3.0), slow=STRUCK, hold_before=(STRUCK,))
+    order = Order("order-1", STEPS, pace.choose(quick=0.5, long=3.0), slow=STRUCK, hold_before=(STRUCK, NEXT))
     killed, before = await _work(story, warehouse, order)
     lost = await _kill(story, stage, warehouse, order)
     after = await _take_over(story, warehouse, order, killed)
+    story.next(f"We let the order go on; {SECOND} does the rest.")
+    await warehouse.let_pass(NEXT, order.number)
     (known,) = await warehouse.until("the end of the run", [order.number], lambda run: run.completed)
     facts = Facts(killed, lost, tuple(before), tuple(after), known)
     await _look_back(story, facts)
@@ -220,7 +222,7 @@ async def _take_over(story: Story, warehouse: Warehouse, order: Order, killed: W
 
 
 def _waited(run: Recorded) -> str:
-    if any(turn.from_memory and turn.timed_out for turn in run.turns):
+    if any(turn.offered_to and turn.timed_out for turn in run.turns):
         return "The server did wait for the memory of the dead worker, in vain: the history has an event that says so."
     return "The server had already noticed that nobody asks in the name of the dead worker any more."
 

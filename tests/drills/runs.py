@@ -40,7 +40,15 @@ def step(
 def turn(by: Who, began: float, *, from_memory: bool = True, pinned: bool = False, trouble: str = "") -> Turn:
     """A turn of the workflow's code that was completed, or met trouble."""
     return Turn(
-        int(began * 10) + 2, at(began), from_memory, by, by.build, pinned, False, not trouble, trouble
+        int(began * 10) + 2,
+        at(began),
+        by if from_memory else None,
+        by,
+        by.build,
+        pinned,
+        False,
+        not trouble,
+        trouble,
     )
 
 

@@ -182,7 +182,7 @@ DOCTORED: list[tuple[str, dict[str, Any]]] = [
     ("replay", {"run": with_step(TAKEN_OVER, "pack", worker=ONE)}),
     ("replay", {"run": with_step(TAKEN_OVER, "pack", attempt=1)}),
     ("replay", {"run": with_step(TAKEN_OVER, "reserve", attempt=2)}),
-    ("replay", {"run": with_turn(TAKEN_OVER, 2, from_memory=True)}),
+    ("replay", {"run": with_turn(TAKEN_OVER, 2, offered_to=TWO)}),
     ("replay", {"run": with_turn(TAKEN_OVER, 2, event=3)}),
     ("replay", {"run": replace(TAKEN_OVER, turns=TAKEN_OVER.turns[:2])}),
     ("replay", {"remembered_after": REMEMBERED[:1]}),
