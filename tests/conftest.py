@@ -46,6 +46,7 @@ SECOND_TRY: Final = (
     "app",
     "browser",
     "builds",
+    "drills",
     "containers",
     "faults",
     "local",
