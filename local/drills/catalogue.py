@@ -29,7 +29,7 @@ class Pace:
 
 QUICK: Final = Pace("quick", 0)
 #: Slower than plain reading, since the eye goes between prose and tables.
-LONG: Final = Pace("long", 170)
+LONG: Final = Pace("long", 140)
 
 
 @dataclass(frozen=True)

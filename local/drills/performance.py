@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from local.drills.catalogue import Drill, Pace, drill_of
 from local.drills.stage import StageBroke, open_stage
 from local.drills.stories import Stories, stories_folder
-from local.drills.story import Face, Story, to_report
+from local.drills.story import Face, Story, Table, to_report
 from local.drills.terminal import Terminal
 
 
@@ -46,6 +46,16 @@ def run(keys: Sequence[str], pace: Pace, verdict: Path | None, story: Path | Non
             reports.append(asyncio.run(perform(drill, pace, path, [Terminal().show])))
         except KeyboardInterrupt:
             return 130
+    if len(reports) > 1:
+        Terminal().show(_summary(reports))
     if verdict is not None:
         verdict.write_text(json.dumps(reports[0] if len(reports) == 1 else reports), encoding="utf-8")
     return 0 if all(report["holds"] for report in reports) else 1
+
+
+def _summary(reports: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (report["drill"], "holds" if report["holds"] else "does not hold", str(len(report["checks"])))
+        for report in reports
+    ]
+    return Table(0, "All drills", ("drill", "verdict", "checks"), tuple(rows))

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 WIDEST: Final = 110
 MARGIN: Final = 10
 
+WAYS: Final = (
+    ("make drill DRILL=replay", "one of them, some minutes, to read along"),
+    ("make drill DRILL=all QUICK=1", "all of them, half a minute each"),
+    ("make drill-page", "the same in a browser"),
+)
 LABELS: Final = {
     Tone.NEXT: ("next", "bold cyan"),
     Tone.HAPPENED: ("seen", "bold green"),
@@ -54,12 +59,10 @@ class Terminal:
         grid = self._grid("", "")
         for drill in drills:
             grid.add_row(Text(drill.key, "bold"), Text(drill.question))
-        self._console.print(grid)
-        self._put(
-            Text("make drill DRILL=replay           one of them, about five minutes, at a pace to read along")
-        )
-        self._put(Text("make drill DRILL=all QUICK=1      all of them, half a minute each"))
-        self._put(Text("python -m local.drills page       the same as a page for showing to others"))
+        ways = self._grid("", "")
+        for command, meaning in WAYS:
+            ways.add_row(Text(command, "cyan"), Text(meaning))
+        self._put(Group(grid, Text(), ways))
 
     def show(self, fact: Fact) -> None:
         """Draw one fact below the last."""
