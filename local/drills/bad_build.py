@@ -51,7 +51,7 @@ class Facts:
         moves: (actor, state) of each move of the rollout, in their order.
         bad, seen, evidence: how many of its requests failed, of how many, when the monitor fired; and its evidence.
         current, ramping, rejected: where new requests go, and whether the build is marked as bad.
-        drawn_after: requests submitted after the way back was asked for that were routed to it or ran on it.
+        after, after_on_bad: requests submitted after the route was back, and of these those that ever ran on it.
         held: runs that are still held on it.
         completed, bought_once: of all requests, by Postgres and by the vendor's ledger.
         finished_on_good: of those that it ran, how many were ordered by the good build.
@@ -69,7 +69,8 @@ class Facts:
     current: str
     ramping: str
     rejected: bool
-    drawn_after: int
+    after: int
+    after_on_bad: int
     held: int
     completed: int
     bought_once: int
@@ -110,8 +111,8 @@ def judge(facts: Facts) -> Verdict:
         ),
         Check(
             "After it was taken back, no new request reached it",
-            facts.drawn_after == 0,
-            f"Routes and workers' notes: {facts.drawn_after} later requests",
+            facts.after > 0 and facts.after_on_bad == 0,
+            f"Workers' notes: {facts.after_on_bad} of {facts.after} later requests ran there",
         ),
         Check(
             "Its runs were moved away and finished on the old build",
@@ -321,7 +322,7 @@ async def _read_back(
     on_good = {each.request_id for each in outcomes if (each.build_id, each.stage) == ("one", "place_order")}
     bought = office.bought_for(everything)
     ended = await _look(office, row)
-    after = {each.id for each in everything if each.submitted_at > back.asked_at}
+    after = {each.id for each in everything if back.routed_at and each.submitted_at > back.routed_at}
     with office.sessions.begin() as session:
         rejected = build.by_id(session, "two").rejected_at is not None
         moves = rollout.events(session, row.id)
@@ -339,7 +340,8 @@ async def _read_back(
         current=route.current or "",
         ramping=route.ramping or "",
         rejected=rejected,
-        drawn_after=len(after & (on_bad | drawn)),
+        after=len(after),
+        after_on_bad=len(after & on_bad),
         held=len(await temporal_runs.pinned_runs(office.client, "two")),
         completed=sum(each is Status.COMPLETED for each in found.values()),
         bought_once=sum(count == 1 for count in bought.values()),

@@ -19,7 +19,7 @@ from local.vendor.catalogue import Article
 ANSWER_SECONDS: Final = 10
 #: Whoever gets no answer presses again after so long, and gives up after so much longer.
 AGAIN_SECONDS: Final = 0.5
-PATIENCE_SECONDS: Final = 180.0
+PATIENCE_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True)
