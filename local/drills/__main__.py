@@ -108,4 +108,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    if "temporalio.client" in sys.modules:
+        from gateways.temporal import leave
+
+        leave(ended)
+    sys.exit(ended)

@@ -90,7 +90,7 @@ def judge(facts: Facts) -> Verdict:
             and bool(under_way)
             and all(step.receipt for step in under_way),
             f"{len(under_way)} steps were under way there, {sum(bool(step.receipt) for step in under_way)} of them have a "
-            f"receipt; most attempts of any of the {len(steps)} steps: {max((one.attempt for one in steps), default=0)}",
+            f"receipt; of {len(steps)} steps {_retried(steps)}",
         ),
         Check(
             "After it had gone, the others did the rest",
@@ -103,6 +103,11 @@ def judge(facts: Facts) -> Verdict:
             f"{sum(run.completed for run in facts.runs)} of {len(facts.runs)} orders, {len(steps)} steps: {_said(spread)}",
         ),
     )
+
+
+def _retried(steps: Sequence[StepDone]) -> str:
+    again = [f"{one.name} by {one.worker} after “{one.trouble}”" for one in steps if one.attempt > 1]
+    return f"{len(again)} needed a second attempt" + (f": {', '.join(again)}" if again else "")
 
 
 def _workers(period: Period, steps: Sequence[StepDone]) -> set[str]:
