@@ -8,8 +8,9 @@ from typing import Final
 
 APPROVALS_QUEUE: Final = "approvals"
 CONTROL_QUEUE: Final = "control"
-#: The worker deployment that all builds of the approvals worker belong to.
-APPROVALS_DEPLOYMENT: Final = "approvals"
+#: The worker deployment that all builds of the approvals worker belong to. So is it called, too, where Temporal's Worker
+#: Controller keeps the builds: by the namespace and the name of its WorkerDeployment in k8s/overlays/worker-controller.
+APPROVALS_DEPLOYMENT: Final = "vistobueno/approvals"
 PURCHASE_APPROVAL: Final = "PurchaseApproval"
 SIGNAL_DECISION: Final = "approval_decision"
 SIGNAL_WITHDRAW: Final = "withdraw"

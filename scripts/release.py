@@ -23,7 +23,9 @@ LOOK_SECONDS: Final = 2.0
 
 
 class Refused(Exception):
-    """The API said no; the message is its reason."""
+    """The API said no; the message is its reason, and `is_unknown` whether there is no such thing."""
+
+    is_unknown = False
 
 
 class Away(Exception):
@@ -54,7 +56,9 @@ def call(method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[
             problem = json.load(error)
         except ValueError:
             problem = {}
-        raise Refused(str(problem.get("detail") or f"{base} answered {error.code}")) from None
+        refusal = Refused(str(problem.get("detail") or f"{base} answered {error.code}"))
+        refusal.is_unknown = error.code == 404
+        raise refusal from None
     except OSError as error:
         raise Away(f"{base} does not answer: {error}") from None
 
@@ -135,6 +139,109 @@ def check_metrics(arguments: Sequence[str]) -> int:
             print(f"{metric['verdict'].upper():13} {metric['why']}")
         print(f"{given.build}: {seen['verdict']}")
     return verdict_of(seen)
+
+
+def await_build(arguments: Sequence[str]) -> int:
+    """Wait until a build asks for work."""
+    parser = argparse.ArgumentParser(
+        prog="await-build",
+        description="Wait until workers of a build ask for work on every queue.",
+        epilog="Exit codes: 0 it is there, 2 not in time, 3 refused, 4 the product does not answer.",
+    )
+    parser.add_argument("build")
+    parser.add_argument("--wait", type=float, default=120.0, metavar="SECONDS")
+    given = parser.parse_args(arguments)
+    path = f"/deployment/builds/{quote(given.build, safe='')}"
+
+    def look() -> dict[str, Any]:
+        try:
+            return call("GET", path)
+        except Refused as refusal:
+            if not refusal.is_unknown:
+                raise
+            return {"build": {"live": False, "workers": 0}}  # its first worker has not come yet
+
+    seen = patiently(look, given.wait, lambda each: bool(each["build"]["live"]))["build"]
+    print(f"{given.build}: {'ready' if seen['live'] else 'no live worker'}, {seen['workers']} worker(s)")
+    return GOOD if seen["live"] else UNCLEAR
+
+
+def run_gate(arguments: Sequence[str]) -> int:
+    """Try a build before it gets traffic."""
+    parser = argparse.ArgumentParser(
+        prog="run-gate",
+        description="Replay histories on a build and back, and bring one run through it.",
+        epilog="Exit codes: 0 the gate is open, 1 it is shut, 2 it did not end in time, 3 refused,"
+        " 4 the product does not answer.",
+    )
+    parser.add_argument("build")
+    parser.add_argument("--wait", type=float, default=900.0, metavar="SECONDS")
+    given = parser.parse_args(arguments)
+    path = f"/builds/{quote(given.build, safe='')}/gate"
+    call("POST", path, {})
+    seen = patiently(lambda: call("GET", path), given.wait, lambda each: each["gate"]["state"] != "running")
+    gate = seen["gate"]
+    for reason in gate["reasons"]:
+        print(reason)
+    print(f"{given.build}: the gate is {gate['state']}")
+    if gate["state"] == "running":
+        return UNCLEAR
+    return GOOD if gate["passed"] else BAD
+
+
+def promote(arguments: Sequence[str]) -> int:
+    """Let a rollout go on."""
+    parser = argparse.ArgumentParser(
+        prog="promote",
+        description="Let the rollout of a build go on: from its last step to the bake, from there to everybody for"
+        " good. For another person than the one who began it.",
+        epilog="Exit codes: 0 it went on, 2 not carried out in time, 3 refused, 4 the product does not answer.",
+    )
+    parser.add_argument("build")
+    parser.add_argument("--why", default="promote")
+    parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="until it is carried out")
+    given = parser.parse_args(arguments)
+    rollout = call("GET", f"/deployment/builds/{quote(given.build, safe='')}")["rollout"]
+    if rollout is None:
+        raise Refused(f"There is no rollout of {given.build}.")
+    path = f"/deployment/rollouts/{rollout['id']}"
+    state = call("POST", f"{path}/promote", {"why": given.why})["rollout"]["state"]
+    print(f"{given.build}: {state}")
+    if state != "promoted":
+        return GOOD
+
+    def is_there(seen: Mapping[str, Any]) -> bool:
+        return bool(seen["route"] and seen["route"]["current"] == given.build)
+
+    if not is_there(patiently(lambda: call("GET", "/deployment"), given.wait, is_there)):
+        return UNCLEAR
+    print(f"{given.build}: every new request goes to it")
+    return GOOD
+
+
+def go_back(arguments: Sequence[str]) -> int:
+    """Return from a build."""
+    parser = argparse.ArgumentParser(
+        prog="go-back",
+        description="Return from a bad build, at once and for good: it gets no request again.",
+        epilog="Exit codes: 0 nothing goes to it and what it held is free, 1 the way back is shut, 2 not yet,"
+        " 3 refused, 4 the product does not answer.",
+    )
+    parser.add_argument("build")
+    parser.add_argument("--why", required=True)
+    parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="until it is done")
+    given = parser.parse_args(arguments)
+    asked = call(
+        "POST", "/deployment/emergency-rollback", {"current_build_id": given.build, "reason": given.why}
+    )
+    path = f"/deployment/emergency-rollback/{asked['return']['id']}"
+    seen = patiently(
+        lambda: call("GET", path), given.wait, lambda each: each["return"]["state"] in {"done", "refused"}
+    )["return"]
+    print(f"{given.build}: {seen['state']}, back to {seen['stable']}; {seen['why']}")
+    if seen["state"] == "refused":
+        return BAD
+    return GOOD if seen["state"] == "done" else UNCLEAR
 
 
 def verdict_of(seen: Mapping[str, Any]) -> int:

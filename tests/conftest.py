@@ -49,6 +49,7 @@ SECOND_TRY: Final = (
     "drills",
     "containers",
     "faults",
+    "k8s",
     "local",
     "storage",
     "workflows",

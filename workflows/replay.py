@@ -42,7 +42,8 @@ async def replay(paths: Sequence[Path]) -> list[ReplayFailure]:
 
 async def _failed(histories: Sequence[WorkflowHistory]) -> dict[str, str]:
     """Workflow id -> the error, of those that do not replay."""
-    replayer = Replayer(workflows=list(registry.APPROVALS), workflow_runner=registry.fast())
+    known = [*registry.APPROVALS, *registry.TRIALS, *registry.CONTROL]  # a folder may hold any of ours
+    replayer = Replayer(workflows=known, workflow_runner=registry.fast())
 
     async def each_history() -> AsyncIterator[WorkflowHistory]:
         for history in histories:

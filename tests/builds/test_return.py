@@ -14,6 +14,7 @@ from sqlalchemy import text
 from gateways import temporal_builds
 from local.program import ROOT
 from rules.build_return import NoWayBack
+from rules.messages import APPROVALS_DEPLOYMENT
 from rules.request import ENDED, Status
 from rules.rollout import State
 from storage import build, build_return
@@ -54,7 +55,8 @@ def last_start_on_two(yard: Yard) -> datetime:
     """When the newest request that ever ran on `two` was started, as the server lists it."""
 
     async def starts() -> list[datetime]:
-        used = "WorkflowType = 'PurchaseApproval' AND TemporalUsedWorkerDeploymentVersions = 'approvals:two'"
+        used = f"TemporalUsedWorkerDeploymentVersions = '{APPROVALS_DEPLOYMENT}:two'"
+        used = f"WorkflowType = 'PurchaseApproval' AND {used}"
         return [each.start_time async for each in yard.client.list_workflows(used)]
 
     return max(yard.run(starts()))

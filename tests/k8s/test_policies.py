@@ -218,7 +218,6 @@ NEEDED = (
     ("approvals", "temporal", 7233),
     ("approvals", "vendor", 8010),
     ("migration", "postgres", 5432),
-    ("demo", "postgres", 5432),
     ("drills", "temporal", 7233),
     ("temporal", "postgres", 5432),
     ("temporal-ui", "temporal", 7233),
