@@ -144,7 +144,7 @@ async def run(story: Story, stage: Stage, pace: Pace) -> Verdict:
         await story.let_read()
         row = await _begin(story, office)
         rows = await _load(story, office, row, pace)
-        back = await _back(story, office, row)
+        back = await _back(story, office, row, rows)
         await _heal(story, office, rows, back)
         return judge(await _read_back(office, row, rows, back))
 
@@ -218,13 +218,13 @@ def _drawn(office: Office, rows: Collection[RequestRow]) -> set[UUID]:
         return set(session.scalars(query))
 
 
-async def _back(story: Story, office: Office, row: RolloutRow) -> BuildReturnRow:
+async def _back(story: Story, office: Office, row: RolloutRow, rows: Sequence[RequestRow]) -> BuildReturnRow:
     """Wait until the way back is done, and tell it with its times."""
     story.chapter("Taken back")
     ended = await office.until(lambda: _look(office, row), lambda seen: State(seen.state) in ENDED, "it ends")
     with office.sessions.begin() as session:
         back, moves = build_return.of_rollout(session, row.id), rollout.events(session, row.id)
-    if back is None or back.routed_at is None or ended.exposed_at is None:
+    if back is None or back.routed_at is None:
         raise StageBroke(f"The rollout ended as {ended.state}, with no way back: {ended.why}")
     moved = next(each for each in moves if each.to_state == State.RETURNING)
     metrics = [each for each in moved.detail["metrics"] if each["total"]]
@@ -237,13 +237,14 @@ async def _back(story: Story, office: Office, row: RolloutRow) -> BuildReturnRow
             for each in metrics
         ],
     )  # fmt: skip
+    drawn = _drawn(office, rows)
+    began = min((each.submitted_at for each in rows if each.id in drawn), default=moved.at)
     times = [
-        ("a tenth is given to build two", ended.exposed_at),
+        ("the first request goes to build two", began),
         ("the monitor fires", moved.at),
         ("no new request can reach build two", back.routed_at),
         ("its runs are free", back.ended_at or ended.ended_at),
     ]
-    began = ended.exposed_at
     story.table(
         "When", ("what", "after"), [[what, f"{(at - began).total_seconds():.1f} s"] for what, at in times if at]
     )  # fmt: skip
