@@ -87,7 +87,7 @@ def _say(config: Mapping[str, Any], language: Language) -> str:
             f"Ask {who}, one of each group, to approve", f"Pedir aprobación a uno de cada grupo: {who}"
         ),
     }.get(policy, both(f"Ask {who}", f"Preguntar a {who}"))[language]
-    if "deadline" in config:
+    if config.get("deadline"):
         time = say_duration(config["deadline"], language)
         asked += both(f" within {time}", f" en un plazo de {time}")[language]
     if config.get("escalate_to"):

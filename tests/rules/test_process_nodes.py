@@ -260,3 +260,9 @@ def test_conditions_people_and_times_are_told_as_people_say_them() -> None:
         "3 horas",
         "input.time",
     ]
+
+
+def test_an_approval_whose_deadline_was_emptied_is_told_without_one() -> None:
+    asked = {"who": [{"role": "finance"}], "deadline": ""}
+    told = [NODE_TYPES["approval"].say(asked, language) for language in Language]
+    assert told == ["Ask finance to approve", "Pedir aprobación a finanzas"]
