@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -53,18 +53,16 @@ class Container:
         return self.probe is None
 
 
-def in_order(containers: Sequence[Container]) -> list[Container]:
-    """The containers so that each comes after all that it waits for; what is not among them counts as there.
+def waves(containers: Sequence[Container]) -> Iterator[list[Container]]:
+    """The containers in groups that start together, each after all that it waits for.
 
-    Raises ValueError naming those that wait for each other.
+    What is not among them counts as there. Raises ValueError naming those that wait for each other.
     """
     left = {container.name: container for container in containers}
-    ordered: list[Container] = []
     while left:
         free = [each for each in left.values() if not set(each.after) & left.keys()]
         if not free:
             raise ValueError(f"these wait for each other: {', '.join(left)}")
-        ordered += free
+        yield free
         for each in free:
             del left[each.name]
-    return ordered

@@ -20,7 +20,7 @@ from uuid import uuid4
 from local.plan import HOST
 from local.program import PATIENCE_SECONDS, Program, free_port
 from local.room import Room
-from tests.containers.container import Container, Probe, in_order
+from tests.containers.container import Container, Probe, waves
 
 #: Where the programs of the image are: ours in place of /opt/venv, and those of any small Linux.
 PROGRAMS = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
@@ -54,11 +54,14 @@ class Engine:
         for container in containers:
             for port in container.ports:
                 self._ports[container.name, port] = free_port()
-        for container in in_order(containers):
-            if container.is_job:
-                self.run(container)
-            else:
+        for wave in waves(containers):
+            serving = [container for container in wave if not container.is_job]
+            for container in serving:
                 self.start(container)
+            for container in wave:
+                if container.is_job:
+                    self.run(container)
+            for container in serving:
                 self.wait_until_ready(container)
 
     def run(self, container: Container) -> str:

@@ -85,6 +85,7 @@ def files_of(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+@pytest.mark.timeout(600)  # thirteen processes, on a machine that other tests share
 def test_a_purchase_goes_through_the_containers_of_compose(engine: Engine, servers_outside: Outside) -> None:
     before = files_of(engine.image)
     engine.run_in_order(list(CONTAINERS.values()))

@@ -13,7 +13,7 @@ import yaml
 
 from local.temporal import DYNAMIC_CONFIG
 from tests.containers.compose import COMPOSE, our_containers, read_compose
-from tests.containers.container import Container, in_order
+from tests.containers.container import Container, waves
 from tests.containers.dockerfile import DOCKERFILE, ROOT, read_image, stages
 from tests.containers.policy import WITHOUT_DIGEST, faults
 
@@ -92,9 +92,19 @@ def test_exceptions_are_still_needed() -> None:
     assert set(WITHOUT_DIGEST) <= plain
 
 
+def test_containers_start_after_all_that_they_wait_for() -> None:
+    here = our_containers(read_compose())
+    known = {container.name for container in here}
+    up: set[str] = set()
+    for wave in waves(here):
+        assert all(set(container.after) & known <= up for container in wave)
+        up |= {container.name for container in wave}
+    assert up == known
+
+
 def test_containers_that_wait_for_each_other_are_named() -> None:
     with pytest.raises(ValueError, match="these wait for each other: hen, egg"):
-        in_order([Container("hen", (), after=("egg",)), Container("egg", (), after=("hen",))])
+        list(waves([Container("hen", (), after=("egg",)), Container("egg", (), after=("hen",))]))
 
 
 @pytest.mark.parametrize("container", our_containers(read_compose()), ids=lambda each: each.name)
@@ -117,7 +127,7 @@ def test_temporal_is_told_what_the_laptops_is_told() -> None:
     told = yaml.safe_load((ROOT / "containers/temporal-dynamic-config.yaml").read_text(encoding="utf-8"))
     here = {name: [{"value": yaml.safe_load(value)}] for name, _, value in (
         each.partition("=") for each in DYNAMIC_CONFIG)}  # fmt: skip
-    assert here.items() <= told.items()
+    assert {name: told.get(name) for name in here} == here
     assert told.keys() - here.keys() == {"system.forceSearchAttributesCacheRefreshOnRead"}
 
 

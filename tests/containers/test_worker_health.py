@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from contextlib import ExitStack
 
@@ -21,8 +22,8 @@ from tests.servers import Database
 class Worker:
     """One worker with a door."""
 
-    def __init__(self, role: str, env: dict[str, str], room: Room) -> None:
-        address = f"{HOST}:{free_port()}"
+    def __init__(self, role: str, env: dict[str, str], room: Room, port: int | None = None) -> None:
+        address = f"{HOST}:{port or free_port()}"
         self.url = f"http://{address}"
         command = [sys.executable, "worker.py", role]
         self.program = Program(f"{role}-{address}", command, {**env, "HEALTH_ADDRESS": address}, room)
@@ -66,3 +67,11 @@ def test_a_worker_without_temporal_lives_and_waits_for_it(
     assert worker.is_alive()
     assert not worker.is_ready()
     assert worker.program.runs
+
+
+def test_a_worker_whose_address_is_taken_says_so_in_one_line(environment: dict[str, str], room: Room) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        worker = Worker("control", environment, room, taken.getsockname()[1])
+        assert until(lambda: not worker.program.runs)
+    assert f"HEALTH_ADDRESS: cannot listen on {HOST}:" in worker.program.words
+    assert "Traceback" not in worker.program.words

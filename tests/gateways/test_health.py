@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from gateways import health
 from gateways.health import CannotListen, Door, ask, open_door
 from local.plan import HOST
 from local.program import free_port
-from tests.conftest import SECRET_KEY
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,16 +113,6 @@ def test_a_loop_that_stands_still_is_not_alive(
         assert "timed out" in ask(f"http://{address}/healthz")
     finally:
         goes_on.set()
-
-
-def test_a_worker_whose_address_is_taken_says_so_in_one_line(address: str, door: Door) -> None:
-    env = {**os.environ, "VISTOBUENO_MODE": "local", "SECRET_KEY": SECRET_KEY, "HEALTH_ADDRESS": address}
-    env |= {"DATABASE_URL": f"postgresql://a:b@{HOST}:1/c"}
-    command = [sys.executable, "worker.py", "control"]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert f"HEALTH_ADDRESS: cannot listen on {address}: " in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_the_command_that_asks_ends_with_its_answer(address: str, door: Door) -> None:
