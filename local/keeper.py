@@ -43,7 +43,11 @@ class Kept:
     command: tuple[str, ...]
 
 
-def keep(kept: Kept) -> int:
+def _start(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def keep(kept: Kept, start: Callable[[tuple[str, ...]], subprocess.Popen[bytes]] = _start) -> int:
     """Run the program until it ends or we are told to end it; returns its exit code, 0 if we ended it."""
     news: SimpleQueue[News] = SimpleQueue()
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -56,7 +60,7 @@ def keep(kept: Kept) -> int:
         news.put("go")
     if news.get() == "stop":
         return 0
-    program = subprocess.Popen(kept.command, stdin=subprocess.DEVNULL, start_new_session=True)
+    program = start(kept.command)
     _report(news, lambda: _when_ended(program))
     kept.room.note_process(kept.name, program.pid)
     asked = news.get() == "stop"

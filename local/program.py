@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Protocol
 
 import psutil
 
@@ -37,6 +37,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Keeper(Protocol):
+    """The keeper of a program, as much of a Popen as is needed of it."""
+
+    pid: int
+    stdout: IO[str] | None
+
+    def poll(self) -> int | None:
+        """Its exit code, if it has ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code when it has ended; raises TimeoutExpired."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+
 class Program:
     """One program under a name; it can be started again after its end, on the same command and environment."""
 
@@ -48,7 +64,7 @@ class Program:
         self._command = list(command)
         self._env = dict(env)
         self._room = room
-        self._keeper: subprocess.Popen[str] | None = None
+        self._keeper: Keeper | None = None
         self._said: list[str] = []
         self._news = threading.Condition()
 
@@ -59,10 +75,14 @@ class Program:
         command = [sys.executable, "-m", "local.keeper", "server", self.name, str(self._room.folder), "--"]
         with self._news:
             self._said.clear()
-        self._keeper = subprocess.Popen(
-            [*command, *self._command],
+        self._keeper = self._start_keeper([*command, *self._command], {**self._env, "PYTHONUNBUFFERED": "1"})
+        threading.Thread(target=self._listen, args=[self._keeper], daemon=True).start()
+
+    def _start_keeper(self, command: list[str], env: dict[str, str]) -> Keeper:
+        return subprocess.Popen(
+            command,
             cwd=self._code,
-            env={**self._env, "PYTHONUNBUFFERED": "1"},
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -70,7 +90,6 @@ class Program:
             errors="replace",
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, args=[self._keeper], daemon=True).start()
 
     @property
     def runs(self) -> bool:
@@ -135,7 +154,7 @@ class Program:
         if self._keeper is not None:
             self._keeper.wait(PATIENCE_SECONDS)
 
-    def _listen(self, keeper: subprocess.Popen[str]) -> None:
+    def _listen(self, keeper: Keeper) -> None:
         for line in keeper.stdout or ():
             with self._news:
                 self._said.append(line)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,6 +92,19 @@ class Servers:
                 self._await("temporal", lambda: readiness.temporal_at(address))
         return address
 
+    def preloaded(self) -> Path:
+        """The door of a process that forks programs; see `tests.preloaded`."""
+        door = self.folder / "preloaded.door"
+        with self._first("preloaded") as port:
+            if port.is_new:
+                self._start(
+                    "preloaded",
+                    [sys.executable, "-m", "tests.preloaded", str(door)],
+                    {"PYTHONUNBUFFERED": "1"},
+                )
+                self._await("preloaded", lambda: knock(door))
+        return door
+
     @contextmanager
     def _first(self, name: str) -> Iterator[Port]:
         """The port of the server of this name; the first to ask gets a new one and must start the server."""
@@ -142,6 +156,12 @@ class Port:
 
 #: The keepers that this process has started; they live as long as the session, not as we do.
 _keepers: dict[tuple[Path, str], subprocess.Popen[bytes]] = {}
+
+
+def knock(door: Path) -> None:
+    """Raises OSError where nobody listens behind a door."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(door))
 
 
 def leave_servers() -> None:

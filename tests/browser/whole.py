@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.flags import ProcessFlags
 from local.mailbox import Mail
-from local.program import PATIENCE_SECONDS, Program
+from local.program import PATIENCE_SECONDS
 from local.room import Room
 from local.vendor.catalogue import Article, catalogue
 from rules.flag import AUTOMATED_REVIEW, Level
@@ -31,6 +31,7 @@ from tests.app.people import Company
 from tests.app.wishes import RULES, put_in_force
 from tests.conftest import FOLDER
 from tests.post import Post
+from tests.preloaded import Preloaded
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def running(
     room = Room(Path(os.environ[FOLDER]))
     roles = ("control", "approvals")
     programs = [
-        Program(f"{role}-{uuid4().hex}", [sys.executable, "worker.py", role], environment, room)
+        Preloaded(f"{role}-{uuid4().hex}", [sys.executable, "worker.py", role], environment, room)
         for role in roles
     ]
     try:

@@ -23,6 +23,7 @@ from rules.request import Status, workflow_id
 from storage.person import PersonRow
 from storage.request import RequestRow
 from tests.loop import ThreadRunner
+from tests.preloaded import Preloaded
 from tests.workflows.desk import Desk
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ class Yard:
     def _start(self, name: str, arguments: list[str], ready: str, code: Path, note: str = "") -> Program:
         command = [sys.executable, "worker.py", *arguments]
         environment = {**self._environment, "BUILD_NOTE": note}
-        program = self.programs[name] = Program(name, command, environment, self.room, code)
+        program = self.programs[name] = Preloaded(name, command, environment, self.room, code)
         program.start()
         program.wait_for_words(ready)
         return program

@@ -49,6 +49,7 @@ from tests.company import hire
 from tests.faults.pages import Journal, Pages, log_in
 from tests.invariants import breaches, gather
 from tests.post import catching
+from tests.preloaded import Preloaded
 from tests.workflows.desk import Desk, open_desk
 
 T = TypeVar("T")
@@ -336,7 +337,8 @@ def running(folder: Path) -> Iterator[Plant]:
         room = Room(folder / "room")
         assert room.become_owner() is not None
         programs = {
-            name: Program(name, command, plan.environment, room) for name, command in _commands(plan).items()
+            name: Preloaded(name, command, plan.environment, room)
+            for name, command in _commands(plan).items()
         }
         closing.callback(_end, programs.values())
         runner = closing.enter_context(asyncio.Runner())
