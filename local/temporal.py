@@ -15,6 +15,9 @@ DYNAMIC_CONFIG = (
     "frontend.WorkflowTimeSkippingEnabled=true",
     # A timer may fire this much late; the stock second is felt at each timer when time is skipped.
     'history.timerProcessorMaxTimeShift="20ms"',
+    # A worker that ends has its polls answered. Else it may hang up just as it is given a step, which is then missed
+    # only when its time is over.
+    "frontend.enableCancelWorkerPollsOnShutdown=true",
 )
 #: As durable as the stock journal, with a quarter of its writes.
 SQLITE_PRAGMAS = ("journal_mode=wal", "synchronous=full")

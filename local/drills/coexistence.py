@@ -147,7 +147,7 @@ async def _begin_on_old(story: Story, warehouse: Warehouse, orders: Sequence[str
     await story.let_read()
     await warehouse.hire("old-1", OLD)
     for number in orders:
-        await warehouse.begin(Order(number, step_seconds=seconds, hold_before=(MIXED, LATE)))
+        await warehouse.begin(Order(number, step_seconds=seconds, hold_before=(MIXED, LATE), patient=True))
     before = STEPS.index(MIXED)
     await warehouse.until("the first steps", orders, lambda run: len(run.receipts) == before)
     await story.let_read()
@@ -204,7 +204,7 @@ async def _return(story: Story, warehouse: Warehouse, number: str, seconds: floa
         "back, the new one goes, in the middle of this order."
     )
     await story.let_read()
-    await warehouse.begin(Order(number, step_seconds=seconds, hold_before=(LATE,)))
+    await warehouse.begin(Order(number, step_seconds=seconds, hold_before=(LATE,), patient=True))
     steps = STEPS.index(LATE) + 1
     await warehouse.until("the new step", [number], lambda run: len(run.receipts) == steps)
     await warehouse.hire("old-2", OLD)

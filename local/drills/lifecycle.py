@@ -39,7 +39,8 @@ FIRST_BUILDS: Final = frozenset({"", "A", "a"})
 
 #: A worker says every so often that it still works at a step; it is taken for dead when it does not.
 HEARTBEAT_SECONDS: Final = 0.5
-HEARTBEAT_TIMEOUT: Final = timedelta(seconds=4)
+SILENCE: Final = timedelta(seconds=5)
+LONG_SILENCE: Final = timedelta(minutes=1)
 #: Tried again after 1 s, 2 s, 4 s, 8 s, then every 10 s, for as long as it takes.
 RETRY: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
@@ -62,6 +63,8 @@ class Order:
     Attributes:
         slow: a step that takes five times as long as the others.
         hold_before: steps that wait for the signal `go_on`.
+        patient: believe a silent worker dead only after a minute, so that a busy machine is not taken for a dead one;
+            the slow step is left out.
     """
 
     number: str
@@ -70,6 +73,11 @@ class Order:
     slow: str = ""
     hold_before: tuple[str, ...] = ()
     address_exists: bool = True
+    patient: bool = False
+
+    def silence(self, step: str) -> timedelta:
+        """How long the server waits for a sign of life at a step before it has another worker try it."""
+        return LONG_SILENCE if self.patient and step != self.slow else SILENCE
 
     def seconds(self, step: str) -> float:
         """How long a step takes."""
@@ -137,7 +145,7 @@ class Lifecycle:
                 order,
                 result_type=Receipt,
                 start_to_close_timeout=STEP_TIMEOUT,
-                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                heartbeat_timeout=order.silence(step),
                 retry_policy=RETRY,
             )
             self._receipts.append(receipt)

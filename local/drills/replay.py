@@ -8,7 +8,7 @@ from typing import Final
 
 from local.drills.catalogue import Pace
 from local.drills.history import Recorded, StepDone, Turn, Who
-from local.drills.lifecycle import HEARTBEAT_TIMEOUT, STEPS, Order, Receipt
+from local.drills.lifecycle import SILENCE, STEPS, Order, Receipt
 from local.drills.stage import Stage
 from local.drills.story import Check, How, Story, Verdict, judged
 from local.drills.warehouse import Attempt, Warehouse, open_warehouse
@@ -114,7 +114,14 @@ def _took_over(turn: Turn | None, replayed: Sequence[StepDone]) -> str:
 async def run(story: Story, stage: Stage, pace: Pace) -> Verdict:
     """Do it and tell it."""
     warehouse = await open_warehouse(stage, story)
-    order = Order("order-1", STEPS, pace.choose(quick=0.5, long=3.0), slow=STRUCK, hold_before=(STRUCK, NEXT))
+    order = Order(
+        "order-1",
+        STEPS,
+        pace.choose(quick=0.5, long=3.0),
+        slow=STRUCK,
+        hold_before=(STRUCK, NEXT),
+        patient=True,
+    )
     killed, before = await _work(story, warehouse, order)
     lost = await _kill(story, stage, warehouse, order)
     after = await _take_over(story, warehouse, order, killed)
@@ -169,7 +176,7 @@ async def _kill(story: Story, stage: Stage, warehouse: Warehouse, order: Order) 
     story.ran(STRUCK, How.LOST, FIRST, attempt=1, note=f"process {pid} is gone, no receipt")
     story.happened(
         f"Whether the goods are packed, nobody can say. The server still believes that {FIRST} is at it. A step that "
-        f"takes longer says every so often that it goes on; when {HEARTBEAT_TIMEOUT.seconds} seconds pass "
+        f"takes longer says every so often that it goes on; when {SILENCE.seconds} seconds pass "
         "without such a sign, the server counts the attempt as failed."
     )
     await story.let_read()

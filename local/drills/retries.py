@@ -104,7 +104,7 @@ async def run(story: Story, stage: Stage, pace: Pace) -> Verdict:
     """Do it and tell it."""
     warehouse = await open_warehouse(stage, story)
     wanted = pace.choose(quick=3, long=5)
-    order = Order("order-1", step_seconds=pace.choose(quick=0.2, long=2.0), hold_before=(STEP,))
+    order = Order("order-1", step_seconds=pace.choose(quick=0.2, long=2.0), hold_before=(STEP,), patient=True)
     await _begin(story, warehouse, order)
     between = await _fail(story, warehouse, order, wanted)
     known = await _help(story, warehouse, order)
@@ -193,7 +193,7 @@ async def _never(story: Story, warehouse: Warehouse, seconds: float) -> Recorded
         "knows it: it fails with an error that is marked as not to be tried again."
     )
     await story.let_read()
-    order = Order("order-2", ("reserve", STEP), seconds, address_exists=False)
+    order = Order("order-2", ("reserve", STEP), seconds, address_exists=False, patient=True)
     await warehouse.begin(order)
     (known,) = await warehouse.until("the end of the order", [order.number], lambda run: run.failed)
     step = known.step(STEP)

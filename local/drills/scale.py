@@ -176,7 +176,7 @@ class Load:
 
     async def _one_after_the_other(self) -> None:
         while not self._stopped:
-            order = Order(f"order-{next(self._numbers)}", QUICK_STEPS, self._seconds)
+            order = Order(f"order-{next(self._numbers)}", QUICK_STEPS, self._seconds, patient=True)
             await self._warehouse.begin(order)
             self.begun.append(order.number)
             journey = await self._warehouse.result(order.number)

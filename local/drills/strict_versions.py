@@ -167,7 +167,7 @@ async def _by_name(story: Story, warehouse: Warehouse, of_each: int, seconds: fl
     for _ in range(of_each):
         for build in BUILDS:
             number = f"order-{len(wanted) + 1}"
-            order = Order(number, step_seconds=seconds, hold_before=("reserve",))
+            order = Order(number, step_seconds=seconds, hold_before=("reserve",), patient=True)
             wanted[await warehouse.begin(order, build)] = build
     await warehouse.let_pass("reserve", *wanted)
     await warehouse.until("the end of all runs", list(wanted), lambda run: run.completed)
@@ -185,10 +185,12 @@ async def _by_route(story: Story, warehouse: Warehouse, begun: int, seconds: flo
     await story.let_read()
     first, second = (f"order-{begun + number}" for number in (1, 2))
     await _make_current(warehouse, "A")
-    await warehouse.begin(Order(first, step_seconds=seconds, hold_before=(LATE,)), versioned=True)
+    await warehouse.begin(
+        Order(first, step_seconds=seconds, hold_before=(LATE,), patient=True), versioned=True
+    )
     await warehouse.until("the first steps", [first], lambda run: len(run.receipts) >= 4)
     await _make_current(warehouse, "B")
-    await warehouse.begin(Order(second, step_seconds=seconds), versioned=True)
+    await warehouse.begin(Order(second, step_seconds=seconds, patient=True), versioned=True)
     await warehouse.until("the end of the second", [second], lambda run: run.completed)
     await warehouse.let_pass(LATE, first)
     await warehouse.until("the end of the first", [first], lambda run: run.completed)
@@ -237,11 +239,11 @@ async def _alone(
     )
     await story.let_read()
     alone, meanwhile = (f"order-{begun + number}" for number in (1, 2))
-    await warehouse.begin(Order(alone, step_seconds=seconds, hold_before=(LATE,)), "A")
+    await warehouse.begin(Order(alone, step_seconds=seconds, hold_before=(LATE,), patient=True), "A")
     await warehouse.until("the first steps", [alone], lambda run: len(run.receipts) >= 4)
     await stage.kill("a-1")
     await warehouse.let_pass(LATE, alone)
-    await warehouse.begin(Order(meanwhile, step_seconds=seconds), "B")
+    await warehouse.begin(Order(meanwhile, step_seconds=seconds, patient=True), "B")
     await warehouse.until("an order of B", [meanwhile], lambda run: run.completed)
     story.happened(
         f"{meanwhile}, on B, was begun and is done. {alone} has not moved: no error, no alarm, it waits. The server "
