@@ -253,9 +253,9 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
 
 @contextmanager
 def open_stage(key: str) -> Iterator[Stage]:
-    """An empty stage in a folder of the drill's own, which is thrown away at a good end.
+    """An empty stage in a folder of the drill's own, which is thrown away with its end.
 
-    Where a drill breaks, the folder stays until the same drill is begun again.
+    Where a drill breaks, the folder stays, with the words of all parts, until the same drill is begun again.
 
     Raises:
         StageBroke: the same drill is under way, or a part broke.
@@ -275,12 +275,17 @@ def open_stage(key: str) -> Iterator[Stage]:
             folder.chmod(0o711)  # Postgres may run as another user, who must get through
         stage = Stage(home / "state", room)
         yield stage
-    except BaseException as broke:
+    except Exception as broke:
         if stage is not None:
             stage.close()
             stage.keep_words()
         if isinstance(broke, CannotRun | ProgramFailed):
             raise StageBroke(str(broke)) from broke
+        raise
+    except BaseException:  # somebody has seen enough
+        if stage is not None:
+            stage.close()
+        shutil.rmtree(home)
         raise
     else:
         stage.close()
