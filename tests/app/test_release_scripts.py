@@ -126,3 +126,35 @@ def test_a_build_that_was_sent_back_is_bad_whatever_its_figures_are(
 def test_a_wrong_token_and_a_dead_product_have_their_own_exit_codes(script: Script) -> None:
     assert script("check-metrics", "b2", VISTOBUENO_TOKEN="vbt_wrong").returncode == 3
     assert script("check-metrics", "b2", VISTOBUENO_URL="http://127.0.0.1:1").returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (("await-build", "b2", "--wait", "0"), 0, "b2: ready"),
+        (("await-build", "b3", "--wait", "0"), 2, "no live worker"),
+        (("await-build", "never-seen", "--wait", "0"), 2, "no live worker"),
+        (("run-gate", "b3"), 3, "no live worker"),
+        (("run-gate", "b2", "--wait", "0"), 2, "the gate is running"),
+        (("promote", "b2"), 3, "no rollout of b2"),
+        (("go-back", "b2", "--why", "it is bad", "--wait", "0"), 2, "b2: asked"),
+        (("go-back", "never-seen", "--why", "it is bad"), 3, "never-seen"),
+    ],
+)
+def test_each_step_of_a_release_says_how_it_went(
+    script: Script, arguments: tuple[str, ...], code: int, word: str
+) -> None:
+    said = script(*arguments)
+    assert said.returncode == code, said.stderr
+    assert word in said.stdout + said.stderr
+
+
+def test_who_began_a_rollout_cannot_promote_it(script: Script, sessions: Sessions) -> None:
+    assert script("deploy-selective", "b2", "it", "10").returncode == 0
+    with sessions.begin() as session:
+        row = rollout.open_rollouts(session)[0]
+        look = Look(now(session), gate=True)
+        rollout.move(session, row, judge(row.progress, row.as_plan, look), SYSTEM, "judged")
+    said = script("promote", "b2")
+    assert said.returncode == 3
+    assert "another person" in said.stderr

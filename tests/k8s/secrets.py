@@ -53,9 +53,8 @@ def documented(readme: str) -> set[Key]:
 def made(readme: str) -> set[Key]:
     """What the commands in bash make: `kubectl create secret generic NAME --namespace N --from-literal=KEY=…`."""
     found: set[Key] = set()
-    for command in re.findall(
-        r"^kubectl create secret generic (.*?[^\\`])$", readme, re.MULTILINE | re.DOTALL
-    ):
+    bash = "\n".join(re.findall(r"^```bash\n(.*?)^```", readme, re.MULTILINE | re.DOTALL))
+    for command in re.findall(r"^kubectl create secret generic (.*?[^\\])$", bash, re.MULTILINE | re.DOTALL):
         space = re.search(r"--namespace (\S+)", command)
         keys = re.findall(r"--from-literal=([\w.-]+)=", command)
         found |= {(space[1] if space else "", command.split()[0], key) for key in keys}

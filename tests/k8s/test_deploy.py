@@ -21,10 +21,12 @@ import yaml
 from werkzeug.serving import make_server
 
 from app import create_app
+from rules.person import Role
 from rules.request import Status
 from settings import Settings
 from storage import api_token, build, build_return, rollout
 from storage.audit import SYSTEM
+from storage.person import PersonRow
 from tests.builds.conftest import yard
 from tests.builds.yard import Yard
 from tests.k8s.rendered import ROOT, kubectl
@@ -100,14 +102,16 @@ def running(release: Release, yard: Yard, settings: Settings) -> Iterator[Releas
     """The product serves, build `one` is current, Elena's program releases and Julia's promotes."""
     yard.start_build("one")
     yard.await_current("one")
+    people = {
+        "VISTOBUENO_TOKEN": yard.desk.company.elena.id,
+        "VISTOBUENO_PROMOTER_TOKEN": yard.desk.company.julia.id,
+    }
+    tokens = {}
     with yard.desk.sessions.begin() as session:
-        tokens = {
-            name: api_token.add(session, person, "release", ["platform"], 1, SYSTEM)
-            for name, person in (
-                ("VISTOBUENO_TOKEN", yard.desk.company.elena),
-                ("VISTOBUENO_PROMOTER_TOKEN", yard.desk.company.julia),
-            )
-        }
+        for name, person_id in people.items():
+            person = session.get_one(PersonRow, person_id)
+            person.roles = [Role.EMPLOYEE.value, Role.PLATFORM.value]
+            tokens[name] = api_token.add(session, person, "release", [Role.PLATFORM.value], 1, SYSTEM)
     server = make_server("127.0.0.1", 0, create_app(settings), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
