@@ -57,7 +57,7 @@ USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=8s --start-period=30s --start-interval=1s \
     CMD ["python", "-m", "gateways.health", "http://127.0.0.1:8000/readyz"]
-CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--log-level", "warning", "wsgi:app"]
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--keep-alive", "65", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--log-level", "warning", "wsgi:app"]
 # What tells one build from another comes last, so that two builds of one code share all layers.
 ARG VERSION=0.1.0
 ARG BUILD_ID=dev
