@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
+from gateways.temporal_builds import Deployment, describe
 from local.postgres import PROGRAMS
 from local.room import Room
 from tests.browser.whole import article
@@ -85,6 +88,11 @@ def files_of(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+async def deployment(address: str) -> Deployment:
+    """The builds that Temporal knows, and which of them is current."""
+    return await describe(await Client.connect(address))
+
+
 @pytest.mark.timeout(600)  # thirteen processes, on a machine that other tests share
 def test_a_purchase_goes_through_the_containers_of_compose(engine: Engine, servers_outside: Outside) -> None:
     before = files_of(engine.image)
@@ -95,6 +103,9 @@ def test_a_purchase_goes_through_the_containers_of_compose(engine: Engine, serve
     buyer.wait_until_ordered(number, f"http://{engine.address('vendor', 8010)}")
     assert "Approved automatically" in buyer.page_of(number)
     assert until(lambda: any(number in mail.subject for mail in servers_outside.post.mails()))
+    builds = asyncio.run(deployment(servers_outside.temporal))
+    assert builds.route.current == "a"
+    assert {build.build_id for build in builds.builds} == {"a", "b"}
     assert files_of(engine.image) == before, "a process wrote into its image, which is read-only"
     for container in CONTAINERS.values():
         if container.probe is not None:
