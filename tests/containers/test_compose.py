@@ -13,6 +13,7 @@ from temporalio.client import Client
 from gateways.temporal_builds import Deployment, describe
 from local.postgres import PROGRAMS
 from local.room import Room
+from settings import SHORTEST_SECRET_KEY
 from tests.browser.whole import article
 from tests.containers.buyer import Buyer
 from tests.containers.compose import our_containers, read_compose
@@ -81,6 +82,20 @@ def engine(
     )
     yield engine
     engine.end()
+
+
+def test_secrets_are_made_once_and_lie_in_a_closed_folder(tmp_path: Path) -> None:
+    script("make-secrets.sh", tmp_path, {}, {})
+    folder = tmp_path / "secrets"
+    made = {path.name: path.read_text() for path in folder.iterdir()}
+    assert made.keys() == read_compose()["secrets"].keys()
+    assert len(set(made.values())) == len(made)
+    assert min(map(len, made.values())) >= SHORTEST_SECRET_KEY
+    script("make-secrets.sh", tmp_path, {}, {})
+    assert {path.name: path.read_text() for path in folder.iterdir()} == made
+    assert folder.stat().st_mode & 0o777 == 0o700
+    # Whoever reads a secret in a container is another user than its owner out here.
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
 
 
 def files_of(folder: Path) -> dict[str, int]:
