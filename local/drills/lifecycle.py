@@ -40,12 +40,16 @@ FIRST_BUILDS: Final = frozenset({"", "A", "a"})
 #: A worker says every so often that it still works at a step; it is taken for dead when it does not.
 HEARTBEAT_SECONDS: Final = 0.5
 SILENCE: Final = timedelta(seconds=5)
-LONG_SILENCE: Final = timedelta(minutes=1)
+LONG_SILENCE: Final = timedelta(seconds=20)
 #: Tried again after 1 s, 2 s, 4 s, 8 s, then every 10 s, for as long as it takes.
 RETRY: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
 )
 STEP_TIMEOUT: Final = timedelta(minutes=2)
+
+#: What a worker writes into its log when it begins a step, and when it has done it.
+BEGUN: Final = "%(order)s: %(step)s begins, attempt %(attempt)s"
+DONE: Final = "%(order)s: %(step)s is done"
 
 #: What goes wrong at a step, in words, where a worker is told to fail at it.
 TROUBLES: Final = {
@@ -63,7 +67,7 @@ class Order:
     Attributes:
         slow: a step that takes five times as long as the others.
         hold_before: steps that wait for the signal `go_on`.
-        patient: believe a silent worker dead only after a minute, so that a busy machine is not taken for a dead one;
+        patient: believe a silent worker dead only after a longer while, so that a busy machine is not taken for a dead one;
             the slow step is left out.
     """
 
@@ -193,7 +197,7 @@ class Hands:
     async def _do(self, step: str, order: Order) -> Receipt:
         attempt = activity.info().attempt
         where = {"order": order.number, "step": step, "attempt": attempt}
-        log.info("%(order)s: %(step)s begins, attempt %(attempt)s", where)
+        log.info(BEGUN, where)
         await self._work(order.seconds(step))
         if step == "ship" and not order.address_exists:
             log.warning("%(order)s: %(step)s is refused: there is no such address", where)
@@ -202,7 +206,7 @@ class Hands:
             trouble = TROUBLES.get(step, "it does not work here")
             log.warning("%(order)s: %(step)s fails: %(trouble)s", {**where, "trouble": trouble})
             raise ApplicationError(f"{trouble} ({self.worker})")
-        log.info("%(order)s: %(step)s is done", where)
+        log.info(DONE, where)
         return Receipt(step, secrets.token_hex(3), self.worker, self.build, os.getpid(), attempt)
 
     async def _work(self, seconds: float) -> None:

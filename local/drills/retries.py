@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -58,10 +59,11 @@ def judge(facts: Facts) -> Verdict:
         LESSON,
         Check(
             f"{STEP} failed on {BROKEN}, {facts.wanted} times or more",
-            step is not None and step.attempt > facts.wanted and BROKEN in step.trouble,
-            f"the history has attempt {step.attempt} as the last; before it: {step.trouble}"
-            if step
-            else "no such step",
+            step is not None
+            and step.attempt > facts.wanted
+            and _failed_on(BROKEN, facts.between, facts.wanted),
+            f"the server named {BROKEN} before attempts {', '.join(str(one.number) for one in facts.between)}; "
+            f"the history has attempt {step.attempt if step else 'none'} as the last",
         ),
         Check(
             "The waits between the attempts are those of the policy: each twice as long as the one before",
@@ -86,6 +88,11 @@ def judge(facts: Facts) -> Verdict:
         ),
         Check("The order came to its end", facts.run.completed, f"{len(facts.run.receipts)} receipts"),
     )
+
+
+def _failed_on(worker: str, between: Sequence[Attempt], times: int) -> bool:
+    by_it = [one.number - 1 for one in between if str(one.worker) == worker and worker in one.trouble]
+    return max(by_it, default=0) >= times and len(by_it) == len(between)
 
 
 def _step(run: Recorded, name: str) -> StepDone | None:

@@ -6,6 +6,7 @@ Everything that it says of a run, it has read from Temporal: the history, or wha
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 import time
@@ -53,6 +54,22 @@ class Attempt:
     trouble: str = ""
     wait: timedelta | None = None
     tried_again_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The steps that a worker began and those that it did, each as (order, step), by its own log."""
+
+    begun: frozenset[tuple[str, str]]
+    done: frozenset[tuple[str, str]]
+
+
+def journal_of(words: str) -> Journal:
+    """The same, read from the log."""
+    return Journal(
+        frozenset(re.findall(r" (\S+): (\w+) begins, attempt \d+$", words, re.MULTILINE)),
+        frozenset(re.findall(r" (\S+): (\w+) is done$", words, re.MULTILINE)),
+    )
 
 
 def attempt_of(pending: PendingActivityInfo) -> Attempt:
@@ -107,6 +124,10 @@ class Warehouse:
             program.send(signal.SIGTERM)
         for program in programs:
             await asyncio.to_thread(_wait_for_end, program)
+
+    def journal(self, name: str) -> Journal:
+        """What a worker has written into its log about the steps that it began and did."""
+        return journal_of(self._stage.programs[name].words)
 
     # Orders
 

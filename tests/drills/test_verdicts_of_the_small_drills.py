@@ -13,7 +13,7 @@ from local.drills import coexistence, replay, retries, scale, strict_versions
 from local.drills.history import Recorded, Who
 from local.drills.lifecycle import PATCH, QUICK_STEPS, STEPS, Receipt, with_photograph
 from local.drills.story import Verdict
-from local.drills.warehouse import Attempt
+from local.drills.warehouse import Attempt, Journal, journal_of
 from tests.drills.runs import at, run, step, straight, turn, worker
 
 # Replay: worker-1 did two steps and died at the third; worker-2 went on.
@@ -108,7 +108,9 @@ REFUSED = run(
 )
 RETRIES = retries.Facts(
     3,
-    tuple(Attempt("ship", n + 1, WEST, False, "dead", timedelta(seconds=2 ** (n - 1))) for n in (1, 2, 3)),
+    tuple(
+        Attempt("ship", n + 1, WEST, False, "dead (west)", timedelta(seconds=2 ** (n - 1))) for n in (1, 2, 3)
+    ),
     THROUGH,
     REFUSED,
 )
@@ -130,6 +132,10 @@ SCALE = scale.Facts(
     ),
     asked_to_end_at=at(20),
     gone_at=at(22),
+    journal=Journal(
+        frozenset((f"order-{n}", step) for n in (1, 2) for step in QUICK_STEPS),
+        frozenset((f"order-{n}", step) for n in (1, 2) for step in QUICK_STEPS),
+    ),
     runs=(
         short(1, FIRST, 1),
         short(2, FIRST, 16),
@@ -216,7 +222,9 @@ DOCTORED: list[tuple[str, dict[str, Any]]] = [
     ("versions", with_run(VERSIONS, 4, lambda one: replace(one, signalled_at=(at(150),)))),
     ("versions", with_run(VERSIONS, 5, lambda one: replace(one, completed=False))),
     ("retries", {"wanted": 4}),
-    ("retries", {"run": with_step(THROUGH, "ship", trouble="")}),
+    ("retries", {"run": with_step(THROUGH, "ship", attempt=3)}),
+    ("retries", {"between": (*RETRIES.between[:2], replace(RETRIES.between[2], worker=EAST))}),
+    ("retries", {"between": (*RETRIES.between[:2], replace(RETRIES.between[2], trouble="timeout"))}),
     ("retries", {"run": with_step(THROUGH, "ship", worker=WEST)}),
     ("retries", {"run": with_step(THROUGH, "ship", receipt={})}),
     ("retries", {"run": with_step(THROUGH, "pack", attempt=2)}),
@@ -229,7 +237,9 @@ DOCTORED: list[tuple[str, dict[str, Any]]] = [
     ("scale", {"runs": ()}),
     ("scale", with_run(SCALE, 0, lambda one: with_step(one, "bill", worker=SECOND))),
     ("scale", {"runs": SCALE.runs[:2] + SCALE.runs[3:]}),
-    ("scale", with_run(SCALE, 1, lambda one: with_step(one, "bill", attempt=2))),
+    ("scale", {"journal": replace(SCALE.journal, done=frozenset([("order-1", "bill")]))}),
+    ("scale", {"journal": Journal(frozenset(), frozenset())}),
+    ("scale", with_run(SCALE, 1, lambda one: with_step(one, "bill", worker=SECOND))),
     ("scale", with_run(SCALE, 1, lambda one: with_step(one, "bill", receipt={}))),
     ("scale", {"asked_to_end_at": at(18.9)}),
     ("scale", {"gone_at": at(19)}),
@@ -237,6 +247,23 @@ DOCTORED: list[tuple[str, dict[str, Any]]] = [
     ("scale", with_run(SCALE, 5, lambda one: replace(one, completed=False))),
     ("scale", with_run(SCALE, 5, lambda one: without_step(one, "bill"))),
 ]
+
+
+def test_a_step_that_was_given_to_a_worker_as_it_hung_up_is_nobody_s_fault() -> None:
+    assert scale.judge(
+        replace(SCALE, **with_run(SCALE, 5, lambda one: with_step(one, "bill", attempt=2)))
+    ).holds
+
+
+def test_a_worker_s_log_tells_what_it_began_and_what_it_did() -> None:
+    words = (
+        "2026-03-02 09:00:00,000 INFO order-1: reserve begins, attempt 1\n"
+        "2026-03-02 09:00:01,000 INFO order-1: reserve is done\n"
+        "2026-03-02 09:00:01,000 INFO order-2: bill begins, attempt 2\n"
+    )
+    journal = journal_of(words)
+    assert journal.begun == {("order-1", "reserve"), ("order-2", "bill")}
+    assert journal.done == {("order-1", "reserve")}
 
 
 @pytest.mark.parametrize("key", GOOD)
