@@ -261,10 +261,12 @@ async def _restart(story: Story, office: Office, working: asyncio.Task[None], da
             ("at the vendor's, and nobody here knew", in_the_air),
         ],
     )
+    story.happened(
+        f"Each request stands where it stood. {in_the_air} things were bought, and the worker died before it heard of it."
+    )
     story.why(
-        f"{in_the_air} things were bought, and the worker died before it heard of it. Ordering them again would buy them"
-        " twice. So an order is written down before it is sent, under a key of our own, and after such a silence the"
-        " vendor is asked for that key first."
+        "Ordering these again would buy them twice. So an order is written down before it is sent, under a key of our"
+        " own, and after such a silence the vendor is asked for that key first."
     )
     await story.let_read()
     began = time.monotonic()
