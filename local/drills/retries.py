@@ -79,7 +79,7 @@ def judge(facts: Facts) -> Verdict:
         Check(
             "No other step was done again because of that",
             tuple(one.name for one in facts.run.steps) == STEPS and all(one.attempt == 1 for one in others),
-            ", ".join(f"{one.name}: {one.attempt}" for one in others),
+            "attempts: " + ", ".join(f"{one.name} {one.attempt}" for one in others),
         ),
         Check(
             "What can never succeed was not tried again, and the run ended with the reason",
