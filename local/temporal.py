@@ -16,7 +16,7 @@ DYNAMIC_CONFIG = (
     # A timer may fire this much late; the stock second is felt at each timer when time is skipped.
     'history.timerProcessorMaxTimeShift="20ms"',
     # A worker that ends has its polls answered. Else it more often hangs up just as it is given a step, which is missed
-    # only when its time is over: under full load at 3 ends of 40, with this at 2 of 60.
+    # only when its time is over: under full load at 5 ends of 40, with this at 2 of 60.
     "frontend.enableCancelWorkerPollsOnShutdown=true",
 )
 #: As durable as the stock journal, with a quarter of its writes.
