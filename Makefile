@@ -6,6 +6,8 @@ SHELL := /bin/sh
 PYTHON ?=
 
 BIN := .venv/bin
+# What one process compiles all others take: without it each of hundreds that the tests start compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
 export ID COMMIT NOTE
 STEP := @sh local/step.sh
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode
@@ -51,7 +53,7 @@ test: check $(FRONTEND) $(BROWSER) ## Everything that must hold: make check, the
 
 .PHONY: test-fast
 test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server
-	@$(BIN)/pytest -n 2 -p no:schemathesis -m "not simulation" tests/rules tests/architecture tests/replay tests/test_settings.py
+	@$(BIN)/pytest -n 2 -m "not simulation" tests/rules tests/architecture tests/replay tests/test_settings.py
 
 CHECKS := lint format types layers templates spelling scripts image manifests
 .PHONY: check $(CHECKS)
