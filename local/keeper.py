@@ -64,11 +64,12 @@ def keep(kept: Kept, start: Callable[[tuple[str, ...]], subprocess.Popen[bytes]]
     _report(news, lambda: _when_ended(program))
     kept.room.note_process(kept.name, program.pid)
     asked = news.get() == "stop"
-    if asked:
-        _end(kept, program)
+    in_time = _ends(kept, program) if asked else True
     _kill_group(program.pid)
     code = program.wait()
     kept.room.forget_process(kept.name)
+    if not in_time:  # said last: nobody may listen any more
+        print(f"{kept.name} did not end within {PROGRAM_PATIENCE_SECONDS:g} s: killed", flush=True)
     return 0 if asked else code
 
 
@@ -86,8 +87,8 @@ def _when_ended(program: subprocess.Popen[bytes]) -> News:
     return "ended"
 
 
-def _end(kept: Kept, program: subprocess.Popen[bytes]) -> None:
-    """Ask the program to end, in its turn, and wait for it as long as is fair."""
+def _ends(kept: Kept, program: subprocess.Popen[bytes]) -> bool:
+    """Ask the program to end, in its turn, and wait for it as long as is fair; whether it did."""
     if kept.kind == "server":
         gone = threading.Thread(
             target=locks.wait_until_free, args=(kept.room.apps,), kwargs={"of_sharers": True}, daemon=True
@@ -98,7 +99,8 @@ def _end(kept: Kept, program: subprocess.Popen[bytes]) -> None:
     try:
         program.wait(PROGRAM_PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
-        print(f"{kept.name} did not end within {PROGRAM_PATIENCE_SECONDS:g} s: killed", flush=True)
+        return False
+    return True
 
 
 def _kill_group(group: int) -> None:
