@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ import pytest
 import yaml
 from werkzeug.serving import make_server
 
-from app import create_app
 from rules.person import Role
 from rules.request import Status
 from settings import Settings
 from storage import api_token, build, build_return, rollout
 from storage.audit import SYSTEM
 from storage.person import PersonRow
+from tests.app.conftest import running as web
 from tests.builds.conftest import yard
 from tests.builds.yard import Yard
 from tests.k8s.rendered import ROOT, kubectl
@@ -112,54 +113,61 @@ def running(release: Release, yard: Yard, settings: Settings) -> Iterator[Releas
             person = session.get_one(PersonRow, person_id)
             person.roles = [Role.EMPLOYEE.value, Role.PLATFORM.value]
             tokens[name] = api_token.add(session, person, "release", [Role.PLATFORM.value], 1, SYSTEM)
-    server = make_server("127.0.0.1", 0, create_app(settings), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    release.env.update(tokens, VISTOBUENO_URL=f"http://127.0.0.1:{server.port}")
-    yield release
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with web(settings) as app:
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        release.env.update(tokens, VISTOBUENO_URL=f"http://127.0.0.1:{server.port}")
+        yield release
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
-class Beside(threading.Thread):
-    """What happens in the cluster and in the company while deploy.sh runs."""
+@contextmanager
+def beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Let something happen in the cluster and in the company as long as the block runs. Raises what goes wrong there."""
+    is_over, wrong = threading.Event(), []
 
-    def __init__(self, work: Any) -> None:
-        super().__init__(daemon=True)
-        self._work = work
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Do it; what goes wrong is told by `join_well`."""
+    def run() -> None:
         try:
-            self._work()
+            work(is_over)
         except BaseException as error:
-            self.error = error
+            wrong.append(error)
 
-    def join_well(self) -> None:
-        """Wait until it has ended. Raises what went wrong in it."""
-        self.join(60)
-        if self.error is not None:
-            raise self.error
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+    if wrong:
+        raise wrong[0]
 
 
-def start_pods(release: Release, yard: Yard, *changes: tuple[str, str]) -> None:
+def await_it(look: Callable[[], bool], is_over: threading.Event) -> None:
+    """Look again and again until it is so. Raises AssertionError where the release is over before."""
+    while not look():
+        assert not is_over.wait(0.2), "the release ended before"
+
+
+def start_pods(release: Release, yard: Yard, is_over: threading.Event, *changes: tuple[str, str]) -> None:
     """Be the cluster: start build `two` when it is applied, and say then that its pods are ready."""
-    yard.until(lambda: "apply --kustomize" in release.asked)
+    await_it(lambda: "apply --kustomize" in release.asked, is_over)
     code = yard.changed_code("two", "activities/order.py", *changes) if changes else ROOT
     yard.start_build("two", code)
     Path(f"{release.record}.ready").touch()
 
 
-def await_share(yard: Yard) -> None:
+def await_share(yard: Yard, is_over: threading.Event) -> None:
     """Wait until the rollout has given somebody the new build."""
 
     def is_out() -> bool:
         with yard.desk.sessions.begin() as session:
             return any(row.exposed_at and row.carried for row in rollout.open_rollouts(session))
 
-    yard.until(is_out)
+    await_it(is_out, is_over)
 
 
 def multiply(database: Database, request_id: Any, count: int) -> None:
@@ -185,37 +193,34 @@ def multiply(database: Database, request_id: Any, count: int) -> None:
 def test_a_good_build_goes_from_nothing_to_everybody(
     running: Release, yard: Yard, database: Database
 ) -> None:
-    def cluster_and_company() -> None:
-        start_pods(running, yard)
-        await_share(yard)
+    def cluster_and_company(is_over: threading.Event) -> None:
+        start_pods(running, yard, is_over)
+        await_share(yard, is_over)
         request = yard.await_status(yard.submit(), Status.COMPLETED)
         multiply(database, request.id, 90)
 
-    beside = Beside(cluster_and_company)
-    beside.start()
-    done = running.run(
-        "--from", "tables", "--shares", "100", "--department", "marketing", "--patience", "120", "two"
-    )
-    beside.join_well()
-    assert done.returncode == 0, done.stdout + done.stderr
+    with beside(cluster_and_company):
+        done = running.run(
+            "--from", "tables", "--shares", "100", "--department", "marketing", "--patience", "200", "two"
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
     assert yard.deployment().route.current == "two"
-    wanted = (
-        "delete job migration",
-        "kustomize",
-        "apply --selector app.kubernetes.io/name=migration",
-        "wait --namespace vistobueno --for=condition=complete job/migration",
-        "builds/two",
-        "rollout status --namespace vistobueno deployment/approvals-two",
-        "minikube/product",
-        "rollout status --namespace vistobueno deployment/web",
-    )
-    at = [running.asked.index(each) for each in wanted]
-    assert at[:1] + at[2:] == sorted(at[:1] + at[2:]), running.asked
+    overlay = running.root / "k8s" / "overlays" / "minikube"
+    assert running.asked.replace(str(overlay), "").replace(" --namespace vistobueno", "").splitlines() == [
+        "kubectl delete job migration --ignore-not-found --wait",
+        "kubectl kustomize /product",
+        "kubectl apply --selector app.kubernetes.io/name=migration --filename -",
+        "kubectl wait --for=condition=complete job/migration --timeout 200s",
+        "kubectl apply --kustomize /builds/two",
+        "kubectl rollout status deployment/approvals-two --timeout 200s",
+        "kubectl apply --kustomize /product",
+        "kubectl rollout status deployment/control --timeout 200s",
+        "kubectl rollout status deployment/web --timeout 200s",
+    ]
     applied = list(yaml.safe_load_all(Path(f"{running.record}.applied").read_text()))
     job = next(each for each in applied if each["kind"] == "Job")
     images = {each["name"]: each["image"] for each in job["spec"]["template"]["spec"]["initContainers"]}
     assert images == {"migrate": "vistobueno:two", "demo": "vistobueno-drills:a"}
-    overlay = running.root / "k8s" / "overlays" / "minikube"
     kept = yaml.safe_load((overlay / "release" / "kustomization.yaml").read_text())["images"]
     assert [(each["name"], each["newTag"]) for each in kept] == [
         ("vistobueno", "two"),
@@ -228,19 +233,17 @@ def test_a_bad_build_is_sent_back_and_the_pages_stay_as_they_are(running: Releas
     before = "def place_order(self, given: OrderStep) -> OrderStepResult:"
     broken = f"{before}\n        raise RuntimeError('this build cannot place an order')"
 
-    def cluster_and_company() -> None:
-        start_pods(running, yard, (before, broken))
-        await_share(yard)
+    def cluster_and_company(is_over: threading.Event) -> None:
+        start_pods(running, yard, is_over, (before, broken))
+        await_share(yard, is_over)
         for _ in range(4):
             yard.submit()
 
-    beside = Beside(cluster_and_company)
-    beside.start()
-    done = running.run(
-        "--from", "workers", "--shares", "100", "--department", "marketing", "--patience", "120", "two"
-    )
-    beside.join_well()
-    assert done.returncode == 1, done.stdout + done.stderr
+    with beside(cluster_and_company):
+        done = running.run(
+            "--from", "workers", "--shares", "100", "--department", "marketing", "--patience", "200", "two"
+        )
+        assert done.returncode == 1, done.stdout + done.stderr
     assert "two is not good" in done.stdout
     yard.await_current("one")
 
@@ -255,10 +258,8 @@ def test_a_bad_build_is_sent_back_and_the_pages_stay_as_they_are(running: Releas
 
 
 def test_too_few_figures_stop_a_release_where_it_can_go_on(running: Release, yard: Yard) -> None:
-    beside = Beside(lambda: start_pods(running, yard))
-    beside.start()
-    done = running.run("--from", "workers", "--shares", "10 100", "--patience", "30", "two")
-    beside.join_well()
+    with beside(lambda is_over: start_pods(running, yard, is_over)):
+        done = running.run("--from", "workers", "--shares", "10 100", "--patience", "60", "two")
     assert done.returncode == 2, done.stdout + done.stderr
     assert '--from ramp --shares "10 100"' in done.stdout
     assert "minikube/product" not in running.asked
