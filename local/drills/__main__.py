@@ -21,6 +21,12 @@ def _build(text: str) -> str:
         raise argparse.ArgumentTypeError(refusal.message) from None
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError("must be a port from 0 to 65535")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local.drills", description="Without a command: the list."
@@ -32,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--verdict", type=Path, help="also write the verdict to this file, as JSON")
     run.add_argument("--story", type=Path, help="write the story to this file instead of the usual folder")
     page = commands.add_parser("page", help="the drills as a page on this machine")
-    page.add_argument("--port", type=int, default=PAGE_PORT, help=f"default {PAGE_PORT}; 0: a free one")
+    page.add_argument("--port", type=_port, default=PAGE_PORT, help=f"default {PAGE_PORT}; 0: a free one")
     worker = commands.add_parser("worker", help="serve the lifecycle until told to end")
     worker.add_argument("--build", type=_build, help="which build of the code this is")
     worker.add_argument(

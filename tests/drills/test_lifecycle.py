@@ -87,6 +87,8 @@ def test_a_worker_can_only_fail_at_a_step_that_there_is() -> None:
         (["worker", "--unversioned", "--fails", "sing"], "--fails: there is no step sing"),
         (["quick", "--build", ""], "--build: A build id has"),
         (["run", "nothing"], "nothing"),
+        (["page", "--port", "99999"], "--port: must be a port from 0 to 65535"),
+        (["page", "--port", "-1"], "--port"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_told_why(
