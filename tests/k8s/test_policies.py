@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.k8s import policies
 from tests.k8s.network import is_allowed, may_go_out
 from tests.k8s.policies import POLICIES, Policy
-from tests.k8s.rendered import WHOLES, Manifest, Workload, whole, workloads
+from tests.k8s.rendered import ROOT, WHOLES, Manifest, Workload, whole, workloads
 
 Spoil = Callable[[list[Manifest]], object]
 
@@ -270,3 +271,12 @@ def test_the_way_out_is_open_for_those_who_need_it(
 ) -> None:
     manifests = whole(overlay)
     assert may_go_out(manifests, of_name(manifests, source), port) is allowed
+
+
+def test_a_laptops_cluster_runs_the_very_servers_that_its_containers_run() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"].values()
+    images = {each["image"] for each in compose if not each["image"].startswith("vistobueno")}
+    in_cluster = {
+        container["image"] for each in workloads(whole("minikube")) for container in each.containers
+    }
+    assert {each for each in in_cluster if not each.startswith("vistobueno")} == images
