@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def elsewhere(act: Callable[[], T]) -> T:
+    """What an act that begins a loop of its own gives or raises, done on another thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="loop") as thread:
+        return thread.submit(act).result()
 
 
 class ThreadRunner:

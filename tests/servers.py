@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +28,7 @@ from local.plan import APP_ROLE, DATABASE, HOST, OWNER_ROLE, Plan
 from local.program import free_port
 from local.room import Room
 from storage.migrate import migrate
+from tests.loop import elsewhere
 
 PATIENCE_SECONDS = 30
 
@@ -133,10 +133,8 @@ class Servers:
     def _await(self, name: str, handshake: readiness.Handshake) -> None:
         keeper = _keepers[self.folder, name]
         try:
-            # On another thread: a browser's event loop may hold ours, and some handshakes need a loop.
-            with ThreadPoolExecutor(1) as thread:
-                alive = partial(_is_alive, keeper)
-                thread.submit(readiness.wait_until, handshake, PATIENCE_SECONDS, alive).result()
+            alive = partial(_is_alive, keeper)
+            elsewhere(lambda: readiness.wait_until(handshake, PATIENCE_SECONDS, alive))
         except readiness.NeverReady as never:
             words = (self.folder / f"{name}.log").read_text(errors="replace")[-2000:]
             raise RuntimeError(f"the {name} of the tests does not answer: {never}\n{words}") from never

@@ -44,8 +44,11 @@ def submit_until_chosen(yard: Yard, row: RolloutRow, count: int) -> tuple[list[R
     while min(len(chosen), len(others)) < count:
         request = yard.submit(by=yard.desk.company.julia)
         with yard.desk.sessions.begin() as session:
-            is_chosen = session.get_one(AssignmentRow, (request.id, row.id)).chosen
-        (chosen if is_chosen else others).append(request)
+            drawn = session.get(AssignmentRow, (request.id, row.id))
+        if drawn is None:  # those who were chosen were evidence enough: it has returned meanwhile
+            assert len(chosen) >= count
+            break
+        (chosen if drawn.chosen else others).append(request)
     return chosen, others
 
 

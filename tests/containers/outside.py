@@ -15,6 +15,7 @@ from local import readiness, temporal, valkey
 from local.plan import HOST, Plan
 from local.program import PATIENCE_SECONDS, Program, free_port
 from local.room import Room
+from tests.loop import elsewhere
 from tests.post import Post, catching
 from tests.servers import FORGETFUL
 
@@ -59,7 +60,7 @@ def outside(folder: Path, room: Room) -> Iterator[Outside]:
             program.start()
             started.append((program, handshake))
         for program, handshake in started:
-            readiness.wait_until(handshake, PATIENCE_SECONDS, lambda program=program: program.runs)  # type: ignore[misc]
+            elsewhere(partial(readiness.wait_until, handshake, PATIENCE_SECONDS, partial(_runs, program)))
         post = closing.enter_context(catching(folder / "mailbox"))
         yield Outside(
             postgres=f"{HOST}:{ports['postgres']}",
@@ -69,3 +70,7 @@ def outside(folder: Path, room: Room) -> Iterator[Outside]:
             mailbox=post.url.removeprefix("smtp://"),
             post=post,
         )
+
+
+def _runs(program: Program) -> bool:
+    return program.runs

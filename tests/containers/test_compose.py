@@ -21,6 +21,7 @@ from tests.containers.dockerfile import ROOT
 from tests.containers.engine import PROGRAMS as PATH
 from tests.containers.engine import Engine, until
 from tests.containers.outside import Outside
+from tests.loop import elsewhere
 
 SCRIPTS = ROOT / "containers"
 CONTAINERS = {container.name: container for container in our_containers(read_compose())}
@@ -118,7 +119,7 @@ def test_a_purchase_goes_through_the_containers_of_compose(engine: Engine, serve
     buyer.wait_until_ordered(number, f"http://{engine.address('vendor', 8010)}")
     assert "Approved automatically" in buyer.page_of(number)
     assert until(lambda: any(number in mail.subject for mail in servers_outside.post.mails()))
-    builds = asyncio.run(deployment(servers_outside.temporal))
+    builds = elsewhere(lambda: asyncio.run(deployment(servers_outside.temporal)))
     assert builds.route.current == "a"
     assert {build.build_id for build in builds.builds} == {"a", "b"}
     assert files_of(engine.image) == before, "a process wrote into its image, which is read-only"

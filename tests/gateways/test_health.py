@@ -18,6 +18,7 @@ from gateways import health
 from gateways.health import CannotListen, Door, ask, open_door
 from local.plan import HOST
 from local.program import free_port
+from tests.loop import elsewhere
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,7 +131,7 @@ def test_without_an_address_nobody_listens() -> None:
         async with open_door(None) as door:
             return isinstance(door, Door)
 
-    assert asyncio.run(opens())
+    assert elsewhere(lambda: asyncio.run(opens()))
 
 
 def test_an_address_of_no_machine_of_ours_is_refused() -> None:
@@ -139,4 +140,4 @@ def test_an_address_of_no_machine_of_ours_is_refused() -> None:
             pass
 
     with pytest.raises(CannotListen, match=r"192\.0\.2\.1:8081"):
-        asyncio.run(opens())
+        elsewhere(lambda: asyncio.run(opens()))

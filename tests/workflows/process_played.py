@@ -1,10 +1,10 @@
-"""Every case, played on the real server by a worker that begins anew after every step."""
+"""Every case, played side by side on the real server by one worker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -20,10 +20,6 @@ from tests.workflows.process_cases import EVERY, Case, plain
 from tests.workflows.process_hall import Hall, open_hall
 from workflows import registry as workflow_registry
 
-#: Few at once, so that no step comes near the ten seconds of a workflow task: a worker without memory would forget
-#: the step together with its run, and begin it again. Sixty at once came to no end.
-SIDE_BY_SIDE = 4
-
 
 @dataclass(frozen=True)
 class Played:
@@ -34,9 +30,9 @@ class Played:
     hall: Hall
 
 
-@pytest.fixture(scope="module")
-def played(servers: Servers) -> Iterator[Played]:
-    """All cases, played by one worker that remembers nothing: every step begins with the whole history again."""
+@contextmanager
+def stage(servers: Servers) -> Iterator[tuple[ThreadRunner, Callable[[], AbstractAsyncContextManager[Hall]]]]:
+    """A database and a namespace of their own, and how to open a hall there."""
     namespace, address = f"test-{uuid4().hex}", servers.temporal()
     with closing(ThreadRunner()) as runner, clone(servers.postgres(), f"test_{uuid4().hex}") as database:
         from storage.database import make_engine, make_sessions
@@ -46,19 +42,26 @@ def played(servers: Servers) -> Iterator[Played]:
         with sessions.begin() as session:
             company = hire(session)
         runner.run(make_namespace(address, namespace))
+        try:
+            yield runner, lambda: open_hall(sessions, address, namespace, company)
+        finally:
+            engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def played(servers: Servers) -> Iterator[Played]:
+    """All cases, played side by side by one worker."""
+    with stage(servers) as (runner, opening):
 
         async def all_of_them() -> Played:
-            async with open_hall(sessions, address, namespace, company) as hall:
-                seats = asyncio.Semaphore(SIDE_BY_SIDE)
-
-                async def play_one(number: int, case: Case) -> UUID:
-                    async with seats:
-                        run_id = await hall.play(f"case-{number}", case.process, case.answers)
-                        await _to_rest(hall, run_id, case)
-                    return run_id
-
-                async with hall.worker(hall.executors(played=True), workflow_registry.fast(), remembers=0):
-                    ids = await asyncio.gather(*(play_one(number, case) for number, case in enumerate(EVERY)))
+            async with opening() as hall:
+                async with hall.worker(hall.executors(played=True), workflow_registry.fast()):
+                    keys = {case.name: f"case-{number}" for number, case in enumerate(EVERY)}
+                    ids = await asyncio.gather(
+                        *(hall.play(keys[case.name], case.process, case.answers) for case in EVERY)
+                    )
+                    for run_id, case in zip(ids, EVERY, strict=True):
+                        await to_rest(hall, run_id, case)
                 runs = {case.name: run_id for run_id, case in zip(ids, EVERY, strict=True)}
                 histories = {
                     name: (await hall.handle(run_id).fetch_history()).to_json()
@@ -66,13 +69,10 @@ def played(servers: Servers) -> Iterator[Played]:
                 }
                 return Played(runs, histories, hall)
 
-        try:
-            yield runner.run(all_of_them())
-        finally:
-            engine.dispose()
+        yield runner.run(all_of_them())
 
 
-async def _to_rest(hall: Hall, run_id: UUID, case: Case) -> None:
+async def to_rest(hall: Hall, run_id: UUID, case: Case) -> None:
     """Until nothing more happens in a run: it has ended, or Postgres knows the state where it rests."""
     at_rest = play(case.plan, case.answers)
     if at_rest.is_over:

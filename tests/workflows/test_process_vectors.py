@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
 import pytest
 
 from rules.process import Outcome
 from rules.process_schedule import begin, report, start
 from rules.process_state import NodeStatus, Result, Turn
+from tests.servers import Servers
 from tests.workflows.process_cases import AS_PLAYED, EVERY, Case, plain
-from tests.workflows.process_played import Played
+from tests.workflows.process_hall import Hall
+from tests.workflows.process_played import Played, stage, to_rest
 from tests.workflows.process_played import played as played
+from workflows import registry as workflow_registry
 
 
 @pytest.mark.parametrize("case", EVERY, ids=lambda case: case.name)
@@ -60,3 +66,23 @@ def test_whatever_was_skipped_says_which_edge_was_dead(case: Case, played: Playe
 def test_a_run_that_ended_is_no_longer_open_and_says_how() -> None:
     ends = {case.expected()[0]["result"] for case in EVERY}
     assert ends == {Result.OPEN.value, Result.COMPLETED.value, Result.FAILED.value}
+
+
+def test_runs_that_begin_anew_after_every_step_come_to_the_same_states(servers: Servers) -> None:
+    # One after the other: a worker without memory forgets also a step that takes longer than a workflow task may (10 s).
+    cases = EVERY[::3]
+
+    async def one_by_one(opening: Callable[[], AbstractAsyncContextManager[Hall]]) -> None:
+        async with (
+            opening() as hall,
+            hall.worker(hall.executors(played=True), workflow_registry.fast(), remembers=0),
+        ):
+            for number, case in enumerate(cases):
+                run_id = await hall.play(f"anew-{number}", case.process, case.answers)
+                await to_rest(hall, run_id, case)
+                state = hall.look(run_id).state
+                assert state is not None
+                assert plain(state) in case.expected(), case.name
+
+    with stage(servers) as (runner, opening):
+        runner.run(one_by_one(opening))
