@@ -49,6 +49,7 @@ SECOND_TRY: Final = (
     "drills",
     "containers",
     "faults",
+    "gateways",
     "k8s",
     "local",
     "storage",
