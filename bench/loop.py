@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import psycopg
 
 from bench.report import rank
+from storage.database import psycopg_url
 
 #: How often the watcher looks; the grain of each figure.
 LOOK_SECONDS = 0.004
@@ -43,7 +44,7 @@ class Watcher:
     """Looks into Postgres for the states of many requests at once and wakes whoever waits for one."""
 
     def __init__(self, database_url: str) -> None:
-        self._url = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+        self._url = psycopg_url(database_url)
         self._lock = threading.Lock()
         self._waiting: dict[tuple[str, frozenset[str]], Future[float]] = {}
         self._stop = threading.Event()

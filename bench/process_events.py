@@ -22,7 +22,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from bench.report import say
-from local.vendor.catalogue import catalogue
+from local.vendor.catalogue import simple_articles
 from rules.process import Edge, EdgeType, Input, Node, Process, ValueKind
 from rules.process_messages import run_workflow_id
 from rules.process_nodes import NODE_TYPES
@@ -91,7 +91,7 @@ def _signal(session: Session, run_id: UUID) -> bool:
 def _cases(receiver: _Receiver, manager: str) -> list[Case]:
     url = f"http://127.0.0.1:{receiver.server_address[1]}/"
     called = {"url": url, "secret_name": "bench", "body": {"n": 1}}
-    article = next(a for a in catalogue() if a.host == "amazon.es" and a.in_stock and a.guidance == "NONE")
+    article = simple_articles()[0]
     link = f"https://www.amazon.es/dp/{article.asin}"
     asked = {"who": [{"person": manager}], "question": "?", "deadline": "7 d"}
 

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from bench.loop import Timing, Watcher
 from bench.stack import Stack
-from local.vendor.catalogue import catalogue
+from local.vendor.catalogue import catalogue, simple_articles
 from rules.flag import AUTOMATED_REVIEW, Level
 from rules.person import Role
 from storage import flag, policy
 from storage.audit import SYSTEM
-from storage.database import make_engine, make_sessions
+from storage.database import make_engine, make_sessions, psycopg_url
 from storage.department import Department
 from storage.person import PersonRow
 
@@ -57,7 +57,7 @@ class Product:
             hire(session)
         self._harmless, self._dear = _articles()
         self.watcher = Watcher(stack.settings.database_url)
-        self._database = stack.settings.database_url.replace("postgresql+psycopg", "postgresql")
+        self._database = psycopg_url(stack.settings.database_url)
         self._lanes = [self._open_lane(number) for number in range(LANES)]
         for link in (self._harmless, self._dear):
             self._look_up(self._lanes[0], link)
@@ -184,7 +184,7 @@ def person(name: str, roles: list[Role]) -> PersonRow:
 
 def _articles() -> tuple[str, str]:
     """Links to a harmless article and to one that needs a person."""
-    sold = [a for a in catalogue() if a.host == "amazon.es" and a.in_stock and a.guidance == "NONE"]
+    sold = simple_articles()
     cheap = next(a for a in sold if 20 < a.unit_price < 200 and a.unspsc.startswith("4321"))
     dear = next(a for a in sold if a.unit_price > 500)
     return f"https://www.amazon.es/dp/{cheap.asin}", f"https://www.amazon.es/dp/{dear.asin}"

@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from http.client import HTTPException
 from urllib.request import ProxyHandler, Request, build_opener
@@ -89,8 +89,6 @@ async def _serve(door: Door, reader: asyncio.StreamReader, writer: asyncio.Strea
         pass  # who asks so, or waits no longer, gets no answer: for a probe that is a no
     finally:
         writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 def ask(url: str, host: str | None = None) -> str:

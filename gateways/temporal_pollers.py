@@ -219,6 +219,15 @@ async def backlogs(client: Client, build_id: str) -> list[Backlog]:
     ]
 
 
+async def not_entered(client: Client, build_id: str) -> list[Queue]:
+    """The queues on which the server does not know the build yet: it enters one after the other as a worker comes.
+
+    As long as one is missing the server may refuse to make the build current. Raises RPCError.
+    """
+    entered = [each.queue for each in await backlogs(client, build_id)]
+    return [queue for queue in QUEUES if queue not in entered]
+
+
 async def _describe_queues(client: Client, timeout: timedelta) -> dict[Queue, DescribeTaskQueueResponse]:
     answers = await asyncio.gather(*(_describe_queue(client, queue, timeout) for queue in QUEUES))
     return dict(zip(QUEUES, answers, strict=True))

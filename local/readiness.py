@@ -21,6 +21,7 @@ from temporalio.service import RPCError
 from gateways.temporal import connect
 from rules.messages import APPROVALS_QUEUE
 from settings import Settings
+from storage.database import psycopg_url
 
 RETRY_SECONDS = 0.05
 
@@ -63,13 +64,8 @@ def wait_until(attempt: Handshake, within_seconds: float, goes_on: Callable[[], 
 
 def postgres(url: str) -> None:
     """Postgres lets this role in. Wrong passwords and missing databases count as not ready, too."""
-    with psycopg.connect(_plain(url), connect_timeout=2) as connection:
+    with psycopg.connect(psycopg_url(url), connect_timeout=2) as connection:
         connection.execute("SELECT 1")
-
-
-def _plain(url: str) -> str:
-    """The URL without the name of SQLAlchemy's driver."""
-    return url.replace("+psycopg", "", 1)
 
 
 def valkey(url: str) -> None:
@@ -95,7 +91,7 @@ def approvals(settings: Settings) -> None:
 
 def control(settings: Settings) -> None:
     """The control worker is connected to Postgres, under the name that it gives its connections."""
-    with psycopg.connect(_plain(settings.database_url), connect_timeout=2) as connection:
+    with psycopg.connect(psycopg_url(settings.database_url), connect_timeout=2) as connection:
         connected = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s"
         if not connection.execute(connected, [f"control/{settings.build_id}"]).fetchone():
             raise ConnectionError("it has not connected to Postgres")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-from storage.database import CONNECT_TIMEOUT_SECONDS
+from storage.database import CONNECT_TIMEOUT_SECONDS, psycopg_url
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class Bell:
     """One connection that listens on some channels and wakes whoever waits for them."""
 
     def __init__(self, database_url: str, channels: Sequence[str]) -> None:
-        self._url = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+        self._url = psycopg_url(database_url)
         self._rung = {channel: asyncio.Event() for channel in channels}
 
     async def listen(self) -> None:

@@ -75,11 +75,15 @@ def engine_url(url: str) -> str:
     return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else url
 
 
+def psycopg_url(url: str) -> str:
+    """The URL as psycopg reads it, without SQLAlchemy's name of the driver."""
+    return engine_url(url).replace("+psycopg", "", 1)
+
+
 async def lets_in(url: str) -> bool:
     """Whether Postgres lets us in and answers; on a connection of its own, so that a busy pool says no wrong no."""
-    plain = engine_url(url).replace("+psycopg", "", 1)
     try:
-        opening = psycopg.AsyncConnection.connect(plain, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+        opening = psycopg.AsyncConnection.connect(psycopg_url(url), connect_timeout=CONNECT_TIMEOUT_SECONDS)
         async with await opening as connection:
             await connection.execute("SELECT 1")
     except (psycopg.Error, OSError):

@@ -95,7 +95,7 @@ def load(
     company, at = read_company(), now(session)
     chance = random.Random(seed)  # noqa: S311  a made-up past, no secrets
     opened_at = after_office_hours(at - timedelta(days=OPENED_DAYS_AGO), 1)
-    people = _open_accounts(session, company, opened_at, chance)
+    people = open_accounts(session, company, opened_at, chance)
     rulings = open_rules(session, company, people, opened_at, at, chance)
     lives = _live(company, people, rulings, at, chance, vendor_hosts, tolerance_percent)
     _name_builds(lives, at)
@@ -118,10 +118,10 @@ def load(
     return loaded
 
 
-def _open_accounts(
+def open_accounts(
     session: Session, company: Company, at: datetime, chance: random.Random
 ) -> dict[str, PersonRow]:
-    """Departments and people; login -> row."""
+    """Departments and people, who joined at that moment; login -> row. `chance` draws their ids."""
     session.execute(
         insert(Department), [{"id": key, "name": name} for key, name in company.departments.items()]
     )

@@ -6,13 +6,17 @@ Knows how the product is started and what its books say; knows no drill.
 from __future__ import annotations
 
 import asyncio
+import operator
+import random
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
@@ -22,12 +26,12 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client, WorkflowHandle
 
-from app.password import hash_password
-from gateways import temporal, temporal_builds
+from gateways import temporal, temporal_builds, temporal_pollers
 from local.demo.company import read_company
+from local.demo.load import open_accounts
 from local.drills.stage import Stage, StageBroke
 from local.program import ROOT
-from local.vendor.catalogue import Article, catalogue
+from local.vendor.catalogue import Article, simple_articles
 from rules.decision import judge_answer
 from rules.flag import AUTOMATED_REVIEW, Level
 from rules.money import Money
@@ -36,7 +40,6 @@ from storage import build, decision, flag, policy, product, request
 from storage.audit import SYSTEM
 from storage.database import engine_options, engine_url, make_sessions
 from storage.decision import DecisionRow
-from storage.department import Department
 from storage.outcome import OutcomeRow
 from storage.person import PersonRow
 from storage.request import RequestRow
@@ -91,7 +94,7 @@ class Office:
         await self.stage.start("control", [sys.executable, "worker.py", "control"], CONTROL_READY)
 
     async def start_build(self, build_id: str, code: Path = ROOT) -> None:
-        """Start the approvals worker of one build and wait until the product knows that it lives.
+        """Start the approvals worker of one build and wait until product and Temporal know that it lives.
 
         Args:
             code: the folder of its code; see `local/code_copy.py`.
@@ -99,6 +102,8 @@ class Office:
         command = [sys.executable, "worker.py", "approvals", "--build", build_id]
         await self.stage.start(f"approvals-{build_id}", command, APPROVALS_READY, code=code)
         await self.until(self._live_builds, lambda found: build_id in found, f"build {build_id} lives")
+        unknown = partial(temporal_pollers.not_entered, self.client, build_id)
+        await self.until(unknown, operator.not_, f"Temporal knows build {build_id}")
 
     async def _live_builds(self) -> frozenset[str]:
         with self.sessions.begin() as session:
@@ -215,7 +220,7 @@ async def open_office(stage: Stage, *, lasting: bool = False) -> AsyncIterator[O
     sessions = make_sessions(engine)
     try:
         with sessions.begin() as session:
-            people = _hire(session)
+            people = open_accounts(session, read_company(), datetime.now(UTC), random.Random())  # noqa: S311 (ids)
             rules = shipped_rule_sets()[policy.DEFAULT] | NO_PAST
             policy.save_version(session, policy.DEFAULT, rules, SYSTEM, replaces_version=0)
             wish = flag.Change(AUTOMATED_REVIEW, Level.EVERYONE, "", True, "for this drill")
@@ -230,36 +235,11 @@ def order_of(note: OutcomeRow) -> tuple[int, int]:
     return list(STEPS).index(note.stage), note.attempt
 
 
-def _hire(session: Session) -> dict[str, PersonRow]:
-    """The people of the demo company, without their past; login -> row."""
-    company = read_company()
-    session.add_all(Department(id=key, name=name) for key, name in company.departments.items())
-    session.flush()
-    password_hash = hash_password(company.password)
-    rows: dict[str, PersonRow] = {}
-    for one in company.people:
-        rows[one.login] = PersonRow(
-            name=one.name,
-            email=one.email,
-            password_hash=password_hash,
-            roles=sorted(role.value for role in one.roles),
-            department_id=one.department,
-            manager_id=rows[one.manager].id if one.manager else None,
-        )
-        session.add(rows[one.login])
-        session.flush()
-    return rows
-
-
 def article_of(price: tuple[Decimal, Decimal]) -> Article:
     """The first article of the shop in a price range that can simply be bought, of a kind that the rules trust."""
     trusted = shipped_rule_sets()[policy.DEFAULT]["trusted_categories"]
     return next(
         article
-        for article in catalogue()
-        if article.host == "amazon.es"
-        and article.in_stock
-        and article.guidance == "NONE"
-        and price[0] < article.unit_price < price[1]
-        and article.category in trusted
+        for article in simple_articles()
+        if price[0] < article.unit_price < price[1] and article.category in trusted
     )

@@ -82,6 +82,13 @@ def catalogue(seed: int = DEFAULT_SEED) -> tuple[Article, ...]:
     return tuple(articles)
 
 
+def simple_articles() -> tuple[Article, ...]:
+    """What can simply be bought at amazon.es: in stock, and nothing is said against it."""
+    return tuple(
+        each for each in catalogue() if each.host == "amazon.es" and each.in_stock and each.guidance == "NONE"
+    )
+
+
 def load_catalogue(path: Path) -> tuple[Article, ...]:
     """Articles from a JSON file written by `save_catalogue`."""
     with path.open(encoding="utf-8") as file:

@@ -21,7 +21,7 @@ from app.flags import ProcessFlags
 from local.mailbox import Mail
 from local.program import PATIENCE_SECONDS
 from local.room import Room
-from local.vendor.catalogue import Article, catalogue
+from local.vendor.catalogue import Article, simple_articles
 from rules.flag import AUTOMATED_REVIEW, Level
 from storage import flag
 from storage.audit import SYSTEM
@@ -74,13 +74,7 @@ def link_in(mail: Mail) -> str:
 def article(category: str, *, above: int, below: int) -> Article:
     """Something simple to buy in the shop, in a price range in EUR."""
     return next(
-        each
-        for each in catalogue()
-        if each.host == "amazon.es"
-        and each.in_stock
-        and each.guidance == "NONE"
-        and each.category == category
-        and above < each.unit_price < below
+        each for each in simple_articles() if each.category == category and above < each.unit_price < below
     )
 
 

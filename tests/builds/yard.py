@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import signal
 import sys
 import threading
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from temporalio.client import Client
 
-from gateways import temporal, temporal_builds
+from gateways import temporal, temporal_builds, temporal_pollers
 from gateways.temporal_builds import Deployment
 from local.code_copy import changed_code
 from local.program import PATIENCE_SECONDS, ROOT, Program
@@ -151,7 +152,8 @@ class Yard:
         return self.until(self.deployment, lambda found: found.route.current == build_id)
 
     def await_build(self, build_id: str, *states: BuildState) -> Deployment:
-        """Wait until the server knows a build, in one of these states if any are named."""
+        """Wait until the server knows a build on all its queues, in one of these states if any are named."""
+        self.until(lambda: self.run(temporal_pollers.not_entered(self.client, build_id)), operator.not_)
         return self.until(
             self.deployment,
             lambda found: any(
