@@ -53,7 +53,7 @@ test: check $(FRONTEND) $(BROWSER) ## Everything that must hold: make check, the
 
 .PHONY: test-fast
 test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server
-	@$(BIN)/pytest -n 2 -m "not simulation" tests/rules tests/architecture tests/replay tests/test_settings.py
+	@$(BIN)/pytest -n 2 --hypothesis-profile=glance -m "not simulation" tests/rules tests/architecture tests/replay tests/test_settings.py
 
 CHECKS := lint format types layers templates spelling scripts image manifests
 .PHONY: check $(CHECKS)

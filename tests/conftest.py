@@ -5,6 +5,7 @@ Pure tests ask for nothing here, so nothing starts for them: heavy imports stay 
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -75,6 +76,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(LONGEST_SECONDS))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from looking through what was collected again and again: it lives as long as the process."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 from flask import Flask, Request, Response, jsonify, request
@@ -72,7 +73,7 @@ class Subject(Blueprint):  # type: ignore[misc]
         return cast("Callable[[View], View]", self.arguments(schema))
 
 
-class _Described(Api):  # type: ignore[misc]
+class _Description(Api):  # type: ignore[misc]
     """Describes our routes. Errors are shown by app/errors.py, and the description by a view that says whom it is for."""
 
     def _register_error_handlers(self) -> None:
@@ -80,6 +81,11 @@ class _Described(Api):  # type: ignore[misc]
 
     def _register_doc_blueprint(self) -> None:
         pass
+
+    def add(self, app: Flask, subject: Subject) -> None:
+        """Describe the routes of a subject, which are on the app already."""
+        subject.register_views_in_doc(self, app, self.spec, name=subject.name, parameters=None)
+        self.spec.tag({"name": subject.name, "description": subject.description})
 
 
 def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
@@ -104,16 +110,25 @@ def set_up_api(app: Flask, csrf: CSRFProtect) -> None:
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX=None,
     )
-    api = _Described(app)
-    subjects = [each.api for each in (deployment, rollouts, gates, flags, routing, kpis, processes, runs)]
-    subjects += [triggers.api, timetables.api, scenarios.api]
-    for subject in (*subjects, runs.tasks, runs.callbacks):
+    subjects: list[Subject] = [
+        each.api for each in (deployment, rollouts, gates, flags, routing, kpis, processes, runs)
+    ]
+    subjects += [triggers.api, timetables.api, scenarios.api, runs.tasks, runs.callbacks]
+    for subject in subjects:
         csrf.exempt(subject)
-        api.register_blueprint(subject)
+        app.register_blueprint(subject)
+
+    @cache
+    def description() -> dict[str, Any]:
+        # Made when it is first asked for: it takes longer than all the rest of a start.
+        made = _Description(app)
+        for subject in subjects:
+            made.add(app, subject)
+        return made.spec.to_dict()  # type: ignore[no-any-return]
 
     @opens(Act.USE_ACCOUNT)
     def describe() -> ResponseReturnValue:
         """The OpenAPI description of everything here."""
-        return jsonify(api.spec.to_dict())
+        return jsonify(description())
 
     app.add_url_rule(f"{PREFIX}/openapi.json", "api_description", describe)

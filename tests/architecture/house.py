@@ -6,7 +6,7 @@ import ast
 import gc
 import subprocess
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,26 +18,28 @@ DOORS = ("settings.py", "worker.py", "wsgi.py")
 
 @dataclass(frozen=True)
 class Module:
-    """One Python file; `path` is relative to the repository, with slashes."""
+    """One Python file; `path` is relative to the repository, with slashes, `nodes` are all of the tree's."""
 
     path: str
     text: str
     tree: ast.Module
+    nodes: tuple[ast.AST, ...]
 
     @property
     def room(self) -> str:
         """The folder at the top that it lies in; for a file at the top, its name."""
         return self.path.split("/")[0]
 
-    def imports(self) -> set[str]:
+    @cached_property
+    def imports(self) -> frozenset[str]:
         """The full names of all modules that it imports, wherever in the file."""
         names: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.add(node.module)
-        return names
+        return frozenset(names)
 
 
 @cache
@@ -57,12 +59,14 @@ def modules() -> tuple[Module, ...]:
     try:
         return tuple(_module(path) for path in files() if path.suffix == ".py")
     finally:
+        gc.freeze()  # millions of nodes, which the collector would look through again and again
         gc.enable()
 
 
 def _module(path: Path) -> Module:
     text = (ROOT / path).read_text(encoding="utf-8")
-    return Module(path.as_posix(), text, ast.parse(text, str(path)))
+    tree = ast.parse(text, str(path))
+    return Module(path.as_posix(), text, tree, tuple(ast.walk(tree)))
 
 
 @cache
