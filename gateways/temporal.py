@@ -64,6 +64,8 @@ _TYPES: Final[dict[str, IndexedValueType.ValueType]] = {
 
 #: A call that takes longer than this is given up; the outbox keeps the message.
 CALL_SECONDS: Final = timedelta(seconds=5)
+#: How the SDK says that a call got no answer in that time.
+NO_ANSWER: Final = (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED)
 
 
 class NoSuchBuild(Exception):

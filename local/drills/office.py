@@ -25,6 +25,7 @@ import requests as http
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from gateways import temporal, temporal_builds, temporal_pollers
 from local.demo.company import read_company
@@ -194,13 +195,23 @@ class Office:
         return await self.until(look, lambda found: set(found.values()) <= goal, "the requests go on")
 
     async def until(self, look: Callable[[], Awaitable[T]], is_there: Callable[[T], object], what: str) -> T:
-        """Look again and again until it is there. Raises StageBroke with the last sight."""
+        """Look again and again until it is there. Raises StageBroke with the last sight.
+
+        A call to Temporal that gets no answer in time is no sight: the machine may be busy.
+        """
+        seen: object = None
         ends_at = time.monotonic() + PATIENCE_SECONDS
-        while not is_there(found := await look()):
-            if time.monotonic() > ends_at:
-                raise StageBroke(f"Waited {PATIENCE_SECONDS:g} s until {what}; it is still {found}")
+        while time.monotonic() < ends_at:
+            try:
+                seen = found = await look()
+                if is_there(found):
+                    return found
+            except RPCError as late:
+                if late.status not in temporal.NO_ANSWER:
+                    raise
+                seen = late
             await asyncio.sleep(LOOK_SECONDS)
-        return found
+        raise StageBroke(f"Waited {PATIENCE_SECONDS:g} s until {what}; it is still {seen}")
 
 
 @asynccontextmanager
