@@ -84,6 +84,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """Where a test failed, say how to have the tests in the same order again."""
+    if exitstatus:
+        seed = terminalreporter.config.getoption("randomly_seed", None)
+        terminalreporter.write_line(f"The same order again: --randomly-seed={seed}")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Open the session's room, in its first process only; its servers live as long as that process holds it."""
     if hasattr(config, "workerinput") and not config.getoption("--own-servers"):
