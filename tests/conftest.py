@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from local import locks
 from local.room import Room
@@ -59,6 +61,14 @@ SECOND_TRY: Final = (
 
 #: How long a test of such a room may take; it ends one that hangs.
 LONGEST_SECONDS: Final = 300
+
+# Generated examples are never judged by the clock, and told so that they can be run again; `make test-fast` looks at
+# fewer of them (`--hypothesis-profile=glance`).
+examples.register_profile(
+    "usual", max_examples=40, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+examples.register_profile("glance", examples.get_profile("usual"), max_examples=10)
+examples.load_profile("usual")
 
 SECRET_KEY: Final = "a key that only tests use, and long enough"
 

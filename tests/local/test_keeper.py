@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -60,8 +62,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield start
     for process in started:
+        # Also a program that its keeper has not noted yet: it would hold the pipe open.
+        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
-        process.communicate()
+        for each in family:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.communicate(timeout=30)
     Room(tmp_path).end_processes(patience_seconds=0)
 
 
@@ -147,8 +154,10 @@ def test_a_room_has_one_owner_at_a_time(tmp_path: Path, owner: subprocess.Popen[
 def test_what_a_killed_keeper_left_is_found_and_ended(tmp_path: Path, start: Start) -> None:
     keeper = start(DEAF, name="deaf")
     pid, child = (int(each) for each in heard(keeper).split())
+    while "deaf" not in (noted := Room(tmp_path).processes()):  # its keeper notes it when it has begun
+        time.sleep(0.01)
     keeper.kill()
-    assert Room(tmp_path).processes()["deaf"].pid == pid
+    assert noted["deaf"].pid == pid
     assert Room(tmp_path).end_processes(patience_seconds=0) == {"deaf": pid}
     assert Room(tmp_path).processes() == {}
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
