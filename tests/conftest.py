@@ -62,12 +62,10 @@ SECOND_TRY: Final = (
 #: How long a test of such a room may take; it ends one that hangs.
 LONGEST_SECONDS: Final = 300
 
-# Generated examples are never judged by the clock, and told so that they can be run again; `make test-fast` looks at
-# fewer of them (`--hypothesis-profile=glance`).
+# Generated examples are never judged by the clock, and told so that they can be run again.
 examples.register_profile(
-    "usual", max_examples=40, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "usual", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
-examples.register_profile("glance", examples.get_profile("usual"), max_examples=10)
 examples.load_profile("usual")
 
 SECRET_KEY: Final = "a key that only tests use, and long enough"

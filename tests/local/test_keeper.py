@@ -154,10 +154,10 @@ def test_a_room_has_one_owner_at_a_time(tmp_path: Path, owner: subprocess.Popen[
 def test_what_a_killed_keeper_left_is_found_and_ended(tmp_path: Path, start: Start) -> None:
     keeper = start(DEAF, name="deaf")
     pid, child = (int(each) for each in heard(keeper).split())
-    while "deaf" not in (noted := Room(tmp_path).processes()):  # its keeper notes it when it has begun
+    while "deaf" not in Room(tmp_path).processes():  # its keeper notes it when it has begun
         time.sleep(0.01)
     keeper.kill()
-    assert noted["deaf"].pid == pid
+    assert Room(tmp_path).processes()["deaf"].pid == pid
     assert Room(tmp_path).end_processes(patience_seconds=0) == {"deaf": pid}
     assert Room(tmp_path).processes() == {}
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
