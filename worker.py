@@ -30,7 +30,7 @@ from activities.patch import PatchSwitch
 from activities.process_callback import CallbackDesk
 from activities.process_timetable import TimetableDesk
 from activities.registry import Means
-from activities.relay import NotificationRelay, OutboxRelay
+from activities.relay import BATCH, NotificationRelay, OutboxRelay
 from gateways import temporal, temporal_builds
 from gateways.broker import Broker
 from gateways.chat import Chat
@@ -181,10 +181,10 @@ async def run_control(settings: Settings, stop: asyncio.Event, door: Door) -> No
         for task in (
             bell.listen(),
             *(
-                _sweep(relay.carry_over, partial(bell.wait, outbox.CHANNEL, SWEEP_SECONDS))
+                _sweep(relay.carry_over, partial(bell.wait, outbox.CHANNEL, SWEEP_SECONDS), BATCH)
                 for _ in range(RELAYS)
             ),
-            _sweep(delivery.carry_over, partial(bell.wait, notification.CHANNEL, SWEEP_SECONDS)),
+            _sweep(delivery.carry_over, partial(bell.wait, notification.CHANNEL, SWEEP_SECONDS), BATCH),
             # Redis may come back empty at any time; whoever reads it must not wait for the next change.
             _sweep(partial(_seed_flags, relay), partial(asyncio.sleep, SWEEP_SECONDS)),
             # A desk of its own: the way back must not queue behind anything.
@@ -207,10 +207,13 @@ async def run_control(settings: Settings, stop: asyncio.Event, door: Door) -> No
         task.result()
 
 
-async def _sweep(carry_over: Callable[[], Awaitable[int]], rest: Callable[[], Awaitable[object]]) -> None:
+async def _sweep(
+    carry_over: Callable[[], Awaitable[int]], rest: Callable[[], Awaitable[object]], full: int = 1
+) -> None:
+    """Carry over, at once again after a batch as `full` as this, else after a rest."""
     while True:
         try:
-            while await carry_over():
+            while await carry_over() >= full:
                 pass
         except (SQLAlchemyError, redis.RedisError) as error:
             log.warning("a store is away", extra={"error": type(error).__name__})

@@ -62,14 +62,14 @@ class OrderActivities:
         with self.sessions.begin() as session:
             row, order, claimed = self._claim(session, given)
             if not claimed:
-                return _result(row, order)
+                return _result(Status(row.status), order)
         with self.sessions.begin() as session:
             order = orders.lock(session, order.id)
             if order.is_settled or order.sends != given.sends_so_far + 1:
-                return _result(requests.by_id(session, row.id), order)
+                return _result(requests.status_of(session, row.id), order)
             with beating():
                 failure = self._send(session, row, order, sent_before=given.sends_so_far > 0)
-            result = _result(requests.by_id(session, row.id), order)
+            result = _result(requests.status_of(session, row.id), order)
         if failure is not None:
             raise failure
         return result
@@ -121,7 +121,7 @@ class OrderActivities:
             row = requests.by_id(session, UUID(given.request_id))
             order = _current(session, row)
             if order.is_settled or order.sends == 0:
-                return _result(row, order)
+                return _result(Status(row.status), order)
             sends, asked = order.sends, orders.as_purchase_order(row, order)
         with beating():
             found = self._read_back(asked)
@@ -129,7 +129,7 @@ class OrderActivities:
             order = orders.lock(session, order.id)
             if not order.is_settled:
                 _note_read_back(session, order, found, sends)
-            return _result(requests.by_id(session, row.id), order)
+            return _result(requests.status_of(session, row.id), order)
 
     def _read_back(self, asked: PurchaseOrder) -> OrderOutcome | VendorError:
         try:
@@ -155,7 +155,7 @@ class OrderActivities:
                     step=str(order.round),
                     to_chat=True,
                 )
-            return _result(requests.by_id(session, row.id), order)
+            return _result(requests.status_of(session, row.id), order)
 
 
 def _current(session: Session, row: RequestRow) -> OrderRow:
@@ -204,10 +204,10 @@ def _as_json(value: Any) -> Any:
             return value
 
 
-def _result(row: RequestRow, order: OrderRow) -> OrderStepResult:
+def _result(status: Status, order: OrderRow) -> OrderStepResult:
     never_left = not order.is_settled and order.sends == 0
     return OrderStepResult(
-        status=row.status,
+        status=status.value,
         state=order.state,
         sends=order.sends,
         detail=order.message,

@@ -25,7 +25,7 @@ from rules.messages import DecisionSignal, PurchaseInput, SettledSignal, Withdra
 from rules.notification import Channel
 from rules.outbox import Kind
 from rules.request import workflow_id
-from storage import audit, flag, flag_spread, flag_use, notification, outbox, person, route
+from storage import audit, flag, flag_spread, flag_use, notification, outbox, route
 from storage.audit import SYSTEM
 from storage.notification import NotificationRow
 from storage.outbox import OutboxRow
@@ -58,11 +58,13 @@ class OutboxRelay:
         session = self.sessions()
         try:
             rows, builds = await asyncio.to_thread(_claim, session)
-            carrying = (self._carry(row, builds) for row in rows)
-            results = await asyncio.gather(*carrying, return_exceptions=True)
-            await asyncio.to_thread(_mark, session, rows, results)
-        finally:
+            if rows:
+                carrying = (self._carry(row, builds) for row in rows)
+                results = await asyncio.gather(*carrying, return_exceptions=True)
+                await asyncio.to_thread(_mark, session, rows, results)
+        except BaseException:
             await asyncio.to_thread(session.close)
+            raise
         return len(rows)
 
     async def _carry(self, row: OutboxRow, builds: Mapping[UUID, str]) -> str | None:
@@ -114,8 +116,10 @@ class OutboxRelay:
 
 
 def _claim(session: Session) -> tuple[Sequence[OutboxRow], Mapping[UUID, str]]:
-    """Due messages, and the builds that were chosen for the approvals among them."""
+    """Due messages, and the builds that were chosen for the approvals among them; ends a session that finds none."""
     rows = outbox.claim(session, BATCH)
+    if not rows:
+        session.close()
     starts = [row.request_id for row in rows if row.kind == Kind.START_APPROVAL and row.request_id]
     return rows, route.builds_now(session, starts)
 
@@ -176,6 +180,7 @@ def _mark(session: Session, rows: Sequence[OutboxRow], results: Sequence[str | B
     if sent:
         outbox.mark_sent(session, sent)
     session.commit()
+    session.close()
 
 
 @dataclass
@@ -192,24 +197,26 @@ class NotificationRelay:
 
     def _deliver_batch(self) -> int:
         with self.sessions.begin() as session:
-            rows = notification.claim_undelivered(session, BATCH)
-            for row in rows:
+            claimed = notification.claim_undelivered(session, BATCH)
+            delivered = []
+            for row, email in claimed:
                 try:
-                    self._deliver(session, row)
+                    self._deliver(row, email)
                 except (MailNotTaken, ChatNotTaken) as error:
                     log.warning("notification not delivered", extra={"row": row.id, "error": str(error)})
                     notification.mark_undelivered(session, row, str(error))
                 else:
-                    notification.mark_delivered(session, row)
-            return len(rows)
+                    delivered.append(row.id)
+            if delivered:
+                notification.mark_delivered(session, delivered)
+            return len(claimed)
 
-    def _deliver(self, session: Session, row: NotificationRow) -> None:
+    def _deliver(self, row: NotificationRow, email: str | None) -> None:
         if row.channel == Channel.CHAT:
             if self.chat is None:
                 raise ChatNotTaken("no chat is set up")
             self.chat.send(row.subject, row.body)
             return
-        recipient = person.by_id(session, row.recipient_id) if row.recipient_id else None
-        if recipient is None:
+        if email is None:
             raise MailNotTaken("the recipient has no address")
-        self.mailer.send(recipient.email, row.subject, row.body, f"notification-{row.id}")
+        self.mailer.send(email, row.subject, row.body, f"notification-{row.id}")

@@ -47,7 +47,7 @@ class ReviewActivities:
             earlier = reviews.of_request(session, request_id)
             if earlier is not None or Status(row.status) is not Status.IN_REVIEW:
                 return _told_before(row, earlier)
-            stored = self.judge(session, row)
+            stored = self._judge(session, row)
             if stored is None:
                 return ReviewStepResult(
                     row.status, Why.REVIEW_IS_OFF.value, "The automated review is switched off here."
@@ -64,9 +64,9 @@ class ReviewActivities:
         Returns:
             None while the review is switched off here, which is noted.
         """
-        earlier = reviews.of_request(session, row.id)
-        if earlier is not None:
-            return earlier
+        return reviews.of_request(session, row.id) or self._judge(session, row, department_id)
+
+    def _judge(self, session: Session, row: RequestRow, department_id: str = "") -> ReviewRow | None:
         given_by = assignment.read(session, row.id, row.department_id)
         if department_id and department_id != row.department_id:
             given_by = replace(given_by, rule_set=policy.in_force(session, department_id))

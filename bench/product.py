@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -58,6 +60,7 @@ class Product:
         self._harmless, self._dear = _articles()
         self.watcher = Watcher(stack.settings.database_url)
         self._database = psycopg_url(stack.settings.database_url)
+        self._kept = threading.local()
         self._lanes = [self._open_lane(number) for number in range(LANES)]
         for link in (self._harmless, self._dear):
             self._look_up(self._lanes[0], link)
@@ -84,17 +87,18 @@ class Product:
     def approve_automatically(self, number: int) -> Timing:
         """One harmless request, from the form's POST to ordered."""
         began = time.perf_counter()
-        request_id = self._submit(self._lanes[number], self._harmless)
+        request = self._submit(self._lanes[number], self._harmless)
         submitted = time.perf_counter()
-        done = self.watcher.wait_for(request_id, "completed")
+        done = self.watcher.wait_for(self._id_of(request), "completed")
         return Timing(began, submitted, done)
 
     def approve_by_hand(self, number: int) -> Timing:
         """One request that a manager approves as soon as it waits."""
         lane = self._lanes[number]
         began = time.perf_counter()
-        request_id = self._submit(lane, self._dear)
+        request = self._submit(lane, self._dear)
         submitted = time.perf_counter()
+        request_id = self._id_of(request)
         self.watcher.wait_for(request_id, "awaiting_decision")
         self._decide(lane, request_id)
         done = self.watcher.wait_for(request_id, "completed")
@@ -126,20 +130,26 @@ class Product:
         )
         if answer.status_code != 303:
             raise RuntimeError(f"submit answered {answer.status_code}: {answer.text[:2000]}")
-        number = answer.headers["Location"].rpartition("/")[2]
-        with psycopg.connect(self._database) as connection:
-            row = connection.execute("SELECT id::text FROM request WHERE number = %s", (number,)).fetchone()
+        return answer.headers["Location"].rpartition("/")[2]
+
+    def _look(self, query: str, key: str) -> tuple[Any, ...]:
+        """One row; each thread keeps its connection, as the floor's do."""
+        connection: psycopg.Connection[tuple[Any, ...]] | None = getattr(self._kept, "connection", None)
+        if connection is None:
+            connection = self._kept.connection = psycopg.connect(self._database, autocommit=True)
+        row = connection.execute(query, (key,)).fetchone()
         assert row is not None
-        return str(row[0])
+        return row
+
+    def _id_of(self, number: str) -> str:
+        return str(self._look("SELECT id::text FROM request WHERE number = %s", number)[0])
 
     def _decide(self, lane: Lane, request_id: str) -> None:
-        with psycopg.connect(self._database) as connection:
-            row = connection.execute(
-                "SELECT r.number, d.id::text, d.amount, d.currency, d.content_hash"
-                " FROM decision d JOIN request r ON r.id = d.request_id WHERE r.id = %s",
-                (request_id,),
-            ).fetchone()
-        assert row is not None
+        row = self._look(
+            "SELECT r.number, d.id::text, d.amount, d.currency, d.content_hash"
+            " FROM decision d JOIN request r ON r.id = d.request_id WHERE r.id = %s",
+            request_id,
+        )
         number, decision, amount, currency, content = row
         form = {
             "csrf_token": lane.manager_token,

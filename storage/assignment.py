@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Numeric, Text, func, insert, literal_column, select
+from sqlalchemy import ForeignKey, Index, Numeric, Text, bindparam, func, insert, literal_column, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.assignment import Exposure, Say, assign, say_at_review
@@ -111,16 +111,19 @@ class Given:
     said: Sequence[Mapping[str, Any]] = ()
 
 
+_OF_REQUEST = (
+    select(AssignmentRow.chosen, RolloutRow)
+    .join(RolloutRow, RolloutRow.id == AssignmentRow.rollout_id)
+    .where(AssignmentRow.request_id == bindparam("request_id"))
+    .order_by(RolloutRow.created_at)
+    .execution_options(populate_existing=True)
+)
+
+
 def read(session: Session, request_id: UUID, department_id: str) -> Given:
     """What a request goes by if it is reviewed in this transaction: its assignments, as far as they still count."""
     in_force = rule_set = policy.in_force(session, department_id)
-    found = session.execute(
-        select(AssignmentRow.chosen, RolloutRow)
-        .join(RolloutRow, RolloutRow.id == AssignmentRow.rollout_id)
-        .where(AssignmentRow.request_id == request_id)
-        .order_by(RolloutRow.created_at)
-        .execution_options(populate_existing=True)
-    ).all()
+    found = session.execute(_OF_REQUEST, {"request_id": request_id}).all()
     values: dict[str, Value] = {}
     said = []
     for chosen, row in found:

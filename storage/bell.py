@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 import psycopg
 from psycopg import sql
@@ -21,10 +22,11 @@ class Bell:
 
     def __init__(self, database_url: str, channels: Sequence[str]) -> None:
         self._url = psycopg_url(database_url)
-        self._rung = {channel: asyncio.Event() for channel in channels}
+        # At most one ring waits for each channel, and wakes one of those who wait: the first that has time.
+        self._rung: dict[str, asyncio.Queue[None]] = {channel: asyncio.Queue(1) for channel in channels}
 
     async def listen(self) -> None:
-        """Listen until cancelled; a lost connection is opened again and everybody woken once."""
+        """Listen until cancelled; a lost connection is opened again and each channel rung once."""
         while True:
             try:
                 await self._listen_once()
@@ -39,16 +41,16 @@ class Bell:
         async with connection:
             for channel in self._rung:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-            for event in self._rung.values():
-                event.set()
+            for channel in self._rung:
+                self._ring(channel)
             async for ring in connection.notifies():
-                self._rung[ring.channel].set()
+                self._ring(ring.channel)
+
+    def _ring(self, channel: str) -> None:
+        with suppress(asyncio.QueueFull):
+            self._rung[channel].put_nowait(None)
 
     async def wait(self, channel: str, at_most_seconds: float) -> None:
         """Return when the channel rings, or after the time that a sweep may take."""
-        try:
-            await asyncio.wait_for(self._rung[channel].wait(), at_most_seconds)
-        except TimeoutError:
-            return
-        finally:
-            self._rung[channel].clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._rung[channel].get(), at_most_seconds)

@@ -44,6 +44,23 @@ class Base(DeclarativeBase):
 MONEY = Numeric(12, 3)
 
 
+class _Cursor(psycopg.Cursor[Any]):
+    """Tells of its columns what SQLAlchemy asks at every result, their names and types, and works out nothing else.
+
+    The driver's own makes an object of each column, which took a tenth of a step's processor time.
+    """
+
+    @property
+    def description(self) -> Any:  # the driver narrows what PEP 249 calls a sequence
+        result = self.pgresult
+        if result is None or not result.nfields:
+            return None
+        return [
+            ((result.fname(i) or b"").decode(self._encoding), result.ftype(i), None, None, None, None, None)
+            for i in range(result.nfields)
+        ]
+
+
 def new_id() -> UUID:
     """A UUIDv7: unique, and sorted by the time at which it was made."""
     return UUID(int=uuid7().int)
@@ -65,6 +82,7 @@ def engine_options(pool_size: int = 10, name: str = "vistobueno") -> dict[str, A
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MILLISECONDS}"
             f" -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MILLISECONDS} -c timezone=UTC",
             "application_name": name,
+            "cursor_factory": _Cursor,
         },
     }
 
@@ -101,9 +119,12 @@ def make_sessions(engine: Engine) -> sessionmaker[Session]:
     return sessionmaker(engine, expire_on_commit=False)
 
 
+_NOW = select(func.now())
+
+
 def now(session: Session) -> datetime:
     """The start of the current transaction by the database's clock, in UTC.
 
     Every stored time comes from here, so that a wrong clock on one machine changes nothing.
     """
-    return session.execute(select(func.now())).scalar_one()
+    return session.execute(_NOW).scalar_one()

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as UUID_COLUMN
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -79,11 +79,12 @@ class DecisionRow(Base):
         return Money(self.amount, self.currency)
 
 
+_OF_REQUEST = select(DecisionRow).where(DecisionRow.request_id == bindparam("id")).order_by(DecisionRow.round)
+
+
 def of_request(session: Session, request_id: UUID) -> Sequence[DecisionRow]:
     """Every question about a request, in the order in which they were asked."""
-    return session.scalars(
-        select(DecisionRow).where(DecisionRow.request_id == request_id).order_by(DecisionRow.round)
-    ).all()
+    return session.scalars(_OF_REQUEST, {"id": request_id}).all()
 
 
 def by_id(session: Session, decision_id: UUID) -> DecisionRow | None:

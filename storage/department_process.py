@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func, select, text, update
+from sqlalchemy import ForeignKey, Index, bindparam, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.errors import BusinessError, NotFound
@@ -160,6 +160,11 @@ def deployed_for(session: Session, department_id: str) -> ProcessVersionRow | No
     return None if misfits(version.process) else version
 
 
+_FOLLOWED_KEY = select(DepartmentProcessRow.process_key).where(
+    DepartmentProcessRow.department_id == bindparam("department_id"), DepartmentProcessRow.state == FOLLOWED
+)
+
+
 def begin_run(
     session: Session, request_id: UUID, department_id: str, requester_id: UUID, known: Mapping[str, Any]
 ) -> UUID | None:
@@ -171,11 +176,7 @@ def begin_run(
     Returns:
         None for the built-in approval: no process is followed, or what is cannot be begun, which the trail tells.
     """
-    key = session.scalar(
-        select(DepartmentProcessRow.process_key).where(
-            DepartmentProcessRow.department_id == department_id, DepartmentProcessRow.state == FOLLOWED
-        )
-    )
+    key = session.scalar(_FOLLOWED_KEY, {"department_id": department_id})
     if key is None:
         return None
     try:

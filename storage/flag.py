@@ -186,23 +186,21 @@ def known(key: str) -> Flag:
     return FLAGS[key]
 
 
+_NEWEST = select(
+    func.coalesce(func.max(FlagChangeRow.revision), 0).label("revision"), func.now().label("at")
+).subquery()
+_OVERRIDES = Base.metadata.tables[FlagOverrideRow.__tablename__]
+_TRUTH = select(_NEWEST.c.revision, _NEWEST.c.at, _OVERRIDES).outerjoin(
+    _OVERRIDES, or_(_OVERRIDES.c.until.is_(None), _OVERRIDES.c.until > _NEWEST.c.at)
+)
+
+
 def read_truth(session: Session) -> Snapshot:
     """The flag store as it stands in this transaction."""
-    newest = select(
-        func.coalesce(func.max(FlagChangeRow.revision), 0).label("revision"), func.now().label("at")
-    ).subquery()
-    stands = or_(FlagOverrideRow.until.is_(None), FlagOverrideRow.until > newest.c.at)
-    rows = session.execute(
-        select(newest.c.revision, newest.c.at, FlagOverrideRow)
-        .outerjoin(FlagOverrideRow, stands)
-        .execution_options(populate_existing=True)
-    ).all()
-    overrides = [row for _, _, row in rows if row is not None]
-    return Snapshot(
-        rows[0][0],
-        {(row.key, Level(row.level), row.subject): Setting(row.value, row.until) for row in overrides},
-        rows[0][1],
-    )
+    rows = session.execute(_TRUTH).all()
+    overrides = [row for row in rows if row.key is not None]
+    settings = {(row.key, Level(row.level), row.subject): Setting(row.value, row.until) for row in overrides}
+    return Snapshot(rows[0].revision, settings, rows[0].at)
 
 
 def set_value(session: Session, change: Change, actor: Actor, *, confirmed_by: UUID | None = None) -> bool:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ForeignKey,
+    Identity,
+    Index,
+    any_,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.notification import Channel, Kind, Words
 from rules.outbox import rest_seconds
 from storage.database import Base
+from storage.person import PersonRow
 
 #: The Postgres channel on which a commit wakes the deliverer; a trigger of the table rings it.
 CHANNEL = "notification"
@@ -62,6 +75,19 @@ class NotificationRow(Base):
     last_error: Mapped[str | None]
 
 
+_NOTIFICATIONS = Base.metadata.tables[NotificationRow.__tablename__]
+# One parameter for however many rows, so that Postgres knows the statement already.
+_WRITE = text(
+    """
+    INSERT INTO notification (request_id, recipient_id, kind, step, channel, subject, body)
+    SELECT n.request_id, n.recipient_id, n.kind, n.step, n.channel, n.subject, n.body
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+      AS n(request_id uuid, recipient_id uuid, kind text, step text, channel text, subject text, body text)
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
 def tell(
     session: Session,
     request_id: UUID | None,
@@ -83,44 +109,48 @@ def tell(
     """
     rows: list[dict[str, object]] = []
     shared: dict[str, object] = {
-        "request_id": request_id,
+        "request_id": request_id and str(request_id),
         "kind": kind.value,
         "step": step,
         "subject": words.subject,
         "body": words.body,
     }
     for recipient in recipients:
-        rows += [shared | {"recipient_id": recipient, "channel": each.value} for each in channels]
+        rows += [shared | {"recipient_id": str(recipient), "channel": each.value} for each in channels]
     if to_chat:
         rows.append(shared | {"recipient_id": None, "channel": Channel.CHAT.value})
     if rows:
-        session.execute(insert(NotificationRow).values(rows).on_conflict_do_nothing())
+        session.execute(_WRITE, {"rows": json.dumps(rows)})
 
 
-def claim_undelivered(session: Session, limit: int) -> Sequence[NotificationRow]:
-    """Due mails and chat messages, locked for this transaction."""
-    query = (
-        select(NotificationRow)
-        .where(
-            NotificationRow.sent_at.is_(None),
-            NotificationRow.given_up_at.is_(None),
-            NotificationRow.channel != Channel.PAGE.value,
-            NotificationRow.next_attempt_at <= func.now(),
-        )
-        .order_by(NotificationRow.next_attempt_at, NotificationRow.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+_UNDELIVERED = (
+    select(NotificationRow, PersonRow.email)
+    .outerjoin(PersonRow, PersonRow.id == NotificationRow.recipient_id)
+    .where(
+        NotificationRow.sent_at.is_(None),
+        NotificationRow.given_up_at.is_(None),
+        NotificationRow.channel != Channel.PAGE.value,
+        NotificationRow.next_attempt_at <= func.now(),
     )
-    return session.scalars(query).all()
+    .order_by(NotificationRow.next_attempt_at, NotificationRow.id)
+    .limit(bindparam("at_most"))
+    .with_for_update(skip_locked=True, of=NotificationRow)
+)
+_DELIVERED = (
+    update(_NOTIFICATIONS)
+    .where(_NOTIFICATIONS.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+    .values(sent_at=func.clock_timestamp(), last_error=None, attempts=_NOTIFICATIONS.c.attempts + 1)
+)
 
 
-def mark_delivered(session: Session, row: NotificationRow) -> None:
-    """Note that a message was handed over."""
-    session.execute(
-        update(NotificationRow)
-        .where(NotificationRow.id == row.id)
-        .values(sent_at=func.clock_timestamp(), last_error=None, attempts=NotificationRow.attempts + 1)
-    )
+def claim_undelivered(session: Session, limit: int) -> Sequence[tuple[NotificationRow, str | None]]:
+    """Due mails and chat messages with the recipient's address, locked for this transaction."""
+    return [(row, email) for row, email in session.execute(_UNDELIVERED, {"at_most": limit})]
+
+
+def mark_delivered(session: Session, ids: Sequence[int]) -> None:
+    """Note that messages were handed over."""
+    session.execute(_DELIVERED, {"ids": ids})
 
 
 def mark_undelivered(session: Session, row: NotificationRow, error: str) -> None:

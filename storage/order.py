@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -94,30 +94,55 @@ class OrderRow(Base):
         return self.state in SETTLED
 
 
+_ORDERS = Base.metadata.tables[OrderRow.__tablename__]
+_OF_REQUEST = select(OrderRow).where(OrderRow.request_id == bindparam("request_id")).order_by(OrderRow.round)
+_HELD = (
+    select(OrderRow)
+    .where(OrderRow.id == bindparam("id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_INTENDED: Final = (
+    "id", "request_id", "round", "external_id", "state", "quantity", "currency", "highest_unit_price",
+)  # fmt: skip
+_INTEND = select(OrderRow).from_statement(
+    insert(_ORDERS)
+    .values({name: bindparam(f"intended_{name}", type_=_ORDERS.c[name].type) for name in _INTENDED})
+    .on_conflict_do_nothing(index_elements=["request_id", "round"])
+    .returning(*_ORDERS.c)
+)
+_CLAIM = audit.with_entry(
+    update(_ORDERS)
+    .where(
+        _ORDERS.c.id == bindparam("claimed_id"),
+        _ORDERS.c.sends == bindparam("claimed_sends"),
+        _ORDERS.c.state.in_([Standing.INTENDED.value, Standing.UNKNOWN.value]),
+        select(RequestRow.id)
+        .where(
+            RequestRow.id == _ORDERS.c.request_id,
+            RequestRow.status.in_([each.value for each in MAY_BE_ORDERED]),
+        )
+        .exists(),
+    )
+    .values(sends=_ORDERS.c.sends + 1)
+    .returning(_ORDERS.c.id)
+    .cte("claimed")
+)
+
+
 def of_request(session: Session, request_id: UUID) -> Sequence[OrderRow]:
     """Every attempt to order for a request, in their order."""
-    return session.scalars(
-        select(OrderRow).where(OrderRow.request_id == request_id).order_by(OrderRow.round)
-    ).all()
+    return session.scalars(_OF_REQUEST, {"request_id": request_id}).all()
 
 
 def intend(session: Session, row: RequestRow, highest_unit_price: Money) -> OrderRow:
     """The order of the request's current round, written now unless it was before, and held; see `lock`."""
-    written = session.scalars(
-        insert(OrderRow)
-        .values(
-            id=new_id(),
-            request_id=row.id,
-            round=row.round,
-            external_id=external_id(row.id, row.round),
-            state=Standing.INTENDED.value,
-            quantity=row.quantity,
-            currency=row.currency,
-            highest_unit_price=highest_unit_price.amount,
-        )
-        .on_conflict_do_nothing(index_elements=["request_id", "round"])
-        .returning(OrderRow)
-    ).one_or_none()
+    values = (
+        new_id(), row.id, row.round, external_id(row.id, row.round), Standing.INTENDED.value,
+        row.quantity, row.currency, highest_unit_price.amount,
+    )  # fmt: skip
+    intended = {f"intended_{name}": value for name, value in zip(_INTENDED, values, strict=True)}
+    written: OrderRow | None = session.scalars(_INTEND, intended).one_or_none()
     if written is not None:
         return written
     return session.scalars(
@@ -136,24 +161,9 @@ def claim_send(session: Session, order: OrderRow, sends_so_far: int) -> bool:
         sends_so_far: how many sends the caller knows of; a caller that knows too few is refused, so
             that two attempts never both believe to be the first.
     """
-    is_wanted = select(RequestRow.id).where(
-        RequestRow.id == order.request_id, RequestRow.status.in_([each.value for each in MAY_BE_ORDERED])
-    )
-    claimed = (
-        update(OrderRow)
-        .where(
-            OrderRow.id == order.id,
-            OrderRow.sends == sends_so_far,
-            OrderRow.state.in_([Standing.INTENDED.value, Standing.UNKNOWN.value]),
-            is_wanted.exists(),
-        )
-        .values(sends=OrderRow.sends + 1)
-        .returning(OrderRow.id)
-        .cte("claimed")
-    )
-    return audit.record_with(
-        session, claimed, SYSTEM, "order.sent", order.request_id, external_id=order.external_id
-    )
+    given = {"claimed_id": order.id, "claimed_sends": sends_so_far}
+    detail = {"external_id": order.external_id}
+    return audit.record_with(session, _CLAIM, given, SYSTEM, "order.sent", order.request_id, detail)
 
 
 def lock(session: Session, order_id: UUID) -> OrderRow:
@@ -162,12 +172,7 @@ def lock(session: Session, order_id: UUID) -> OrderRow:
     Every act on an order holds it before its request, so that no two of them wait for each other; a request
     is never held while the vendor is asked, so that no page waits for the vendor.
     """
-    return session.scalars(
-        select(OrderRow)
-        .where(OrderRow.id == order_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    return session.scalars(_HELD, {"id": order_id}).one()
 
 
 def release_send(session: Session, order: OrderRow) -> None:
@@ -210,7 +215,7 @@ def record_outcome(
         answer: the outcome in JSON, for the record.
     """
     standing, status = _LEADS_TO[outcome.state]
-    order.settled_at = _clock(session)
+    order.settled_at = func.clock_timestamp()
     order.state = standing.value
     order.vendor_order_ids = list(outcome.vendor_order_ids)
     order.accepted_quantity = outcome.accepted_quantity
@@ -232,7 +237,8 @@ def record_outcome(
 def mark_unknown(session: Session, order: OrderRow, message: str) -> None:
     """Note that the order may or may not exist; harmless when repeated."""
     order.state = Standing.UNKNOWN.value
-    order.unknown_since = order.unknown_since or _clock(session)
+    if order.unknown_since is None:
+        order.unknown_since = func.clock_timestamp()
     order.message = message
     session.flush()
     detail = {"order": order.external_id, "text": message}
@@ -245,7 +251,7 @@ def give_up(session: Session, order: OrderRow, why: str) -> None:
     Args:
         order: locked by the caller, with no sends.
     """
-    order.state, order.settled_at, order.message = Standing.REFUSED.value, _clock(session), why
+    order.state, order.settled_at, order.message = Standing.REFUSED.value, func.clock_timestamp(), why
     session.flush()
     detail = {"order": order.external_id, "text": why}
     request.move(session, order.request_id, Status.ORDER_REFUSED, SYSTEM, detail=detail, closed_reason=why)
@@ -267,7 +273,7 @@ def settle(
         raise AlreadyDecided("The outcome of this order is known by now.")
     placed = vendor_order_id is not None
     order.state = (Standing.PLACED if placed else Standing.REFUSED).value
-    order.settled_at = _clock(session)
+    order.settled_at = func.clock_timestamp()
     order.settled_by = settler_id
     order.vendor_order_ids = [vendor_order_id] if placed else []
     order.accepted_quantity = order.quantity if placed else 0
@@ -287,8 +293,3 @@ def settle(
         return
     signal = SettledSignal(str(order.request_id))
     outbox.put(session, Kind.SIGNAL_SETTLED, order.request_id, {"request_id": signal.request_id})
-
-
-def _clock(session: Session) -> datetime:
-    at: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return at

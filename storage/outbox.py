@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, func, insert, select, text, update
+from sqlalchemy import ARRAY, BigInteger, Identity, Index, any_, bindparam, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.outbox import Kind, rest_seconds
@@ -37,9 +37,25 @@ class OutboxRow(Base):
     last_error: Mapped[str | None]
 
 
+_OUTBOX = Base.metadata.tables[OutboxRow.__tablename__]
+_PUT = insert(_OUTBOX).inline()
+_DUE = (
+    select(OutboxRow)
+    .where(OutboxRow.sent_at.is_(None), OutboxRow.next_attempt_at <= func.now())
+    .order_by(OutboxRow.next_attempt_at, OutboxRow.id)
+    .limit(bindparam("at_most"))
+    .with_for_update(skip_locked=True)
+)
+_SENT = (
+    update(_OUTBOX)
+    .where(_OUTBOX.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+    .values(sent_at=func.clock_timestamp(), last_error=None)
+)
+
+
 def put(session: Session, kind: Kind, request_id: UUID | None, payload: dict[str, Any]) -> None:
     """Write a message into the current transaction and wake the relay when it commits."""
-    session.execute(insert(OutboxRow).values(kind=kind.value, request_id=request_id, payload=payload))
+    session.execute(_PUT, {"kind": kind.value, "request_id": request_id, "payload": payload})
 
 
 def claim(session: Session, limit: int) -> Sequence[OutboxRow]:
@@ -47,21 +63,12 @@ def claim(session: Session, limit: int) -> Sequence[OutboxRow]:
 
     Chosen by state, never by the highest id seen: a lower id may commit later than a higher one.
     """
-    query = (
-        select(OutboxRow)
-        .where(OutboxRow.sent_at.is_(None), OutboxRow.next_attempt_at <= func.now())
-        .order_by(OutboxRow.next_attempt_at, OutboxRow.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return session.scalars(query).all()
+    return session.scalars(_DUE, {"at_most": limit}).all()
 
 
 def mark_sent(session: Session, ids: Sequence[int]) -> None:
     """Note that these messages arrived."""
-    session.execute(
-        update(OutboxRow).where(OutboxRow.id.in_(ids)).values(sent_at=func.clock_timestamp(), last_error=None)
-    )
+    session.execute(_SENT, {"ids": ids})
 
 
 def mark_failed(session: Session, row: OutboxRow, error: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func, select, text
+from sqlalchemy import ForeignKey, Index, bindparam, func, or_, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -49,15 +49,18 @@ class RuleSetChanged(AlreadyDecided):
     """Somebody saved a newer version while this one was being edited."""
 
 
+_IS_OWN = RuleSetRow.department_id == bindparam("department_id")
+_IN_FORCE = (
+    select(RuleSetRow)
+    .where(or_(_IS_OWN, RuleSetRow.department_id == DEFAULT), ~RuleSetRow.is_candidate)
+    .order_by(_IS_OWN.desc(), RuleSetRow.version.desc())
+    .limit(1)
+)
+
+
 def in_force(session: Session, department_id: str) -> RuleSetRow | None:
     """The newest rule set of the department that is no candidate, else the newest default one, else None."""
-    own_first = (RuleSetRow.department_id == department_id).desc()
-    return session.scalars(
-        select(RuleSetRow)
-        .where(RuleSetRow.department_id.in_([department_id, DEFAULT]), ~RuleSetRow.is_candidate)
-        .order_by(own_first, RuleSetRow.version.desc())
-        .limit(1)
-    ).one_or_none()
+    return session.scalars(_IN_FORCE, {"department_id": department_id}).one_or_none()
 
 
 def newest(session: Session) -> Sequence[RuleSetRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, func, select
+from sqlalchemy import CheckConstraint, Interval, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -59,15 +59,17 @@ def remember(session: Session, product: Product) -> None:
     )
 
 
+_RECALL = select(ProductRow).where(
+    ProductRow.vendor == bindparam("vendor"),
+    ProductRow.asin == bindparam("asin"),
+    ProductRow.fetched_at >= func.now() - bindparam("not_older_than", type_=Interval),
+)
+
+
 def recall(session: Session, vendor: str, asin: str, not_older_than: timedelta) -> Product | None:
     """What the vendor said at most `not_older_than` ago, else None."""
-    row = session.scalars(
-        select(ProductRow).where(
-            ProductRow.vendor == vendor,
-            ProductRow.asin == asin,
-            ProductRow.fetched_at >= func.now() - not_older_than,
-        )
-    ).one_or_none()
+    given = {"vendor": vendor, "asin": asin, "not_older_than": not_older_than}
+    row = session.scalars(_RECALL, given).one_or_none()
     if row is None:
         return None
     return Product(

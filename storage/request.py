@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text, update
+from sqlalchemy import CheckConstraint, Executable, ForeignKey, Index, bindparam, func, select, text, update
 from sqlalchemy import Sequence as NumberSequence
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -21,7 +21,6 @@ from rules.outbox import Kind
 from rules.process_purchase import facts
 from rules.product import BuyingGuidance, Product
 from rules.request import (
-    DUPLICATE_WINDOW,
     ENDED,
     WITHDRAWABLE,
     Draft,
@@ -33,7 +32,7 @@ from rules.request import (
 from rules.review import REJECTION_WINDOW, History
 from storage import audit, build, department_process, outbox, route
 from storage.audit import Actor
-from storage.database import MONEY, Base, new_id, now
+from storage.database import MONEY, Base, new_id
 from storage.person import PersonRow
 
 #: A node in one of its rounds: run, node, iteration.
@@ -146,6 +145,11 @@ class SubmissionRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+_SUBMISSIONS = Base.metadata.tables[SubmissionRow.__tablename__]
+_CLAIM = upsert(_SUBMISSIONS).on_conflict_do_nothing().returning(_SUBMISSIONS.c.request_id)
+_NUMBER = select(func.now(), NUMBERS.next_value())
+
+
 def submit(
     session: Session,
     draft: Draft,
@@ -168,12 +172,8 @@ def submit(
         KeyReusedForAnotherRequest: the key was used before with other contents.
     """
     request_id = new_id()
-    claimed = session.execute(
-        upsert(SubmissionRow)
-        .values(person_id=requester.id, key=key, payload_hash=payload_hash, request_id=request_id)
-        .on_conflict_do_nothing()
-        .returning(SubmissionRow.request_id)
-    ).one_or_none()
+    claim = {"person_id": requester.id, "key": key, "payload_hash": payload_hash, "request_id": request_id}
+    claimed = session.execute(_CLAIM, claim).one_or_none()
     if claimed is None:
         return _submitted_before(session, requester.id, key, payload_hash)
     row = _insert(session, request_id, draft, requester, payload_hash, ordered_by)
@@ -184,8 +184,10 @@ def submit(
     if ordered_by is not None:
         return row
     route.choose(session, row.id, requester, row.total, build.live_builds)
-    row.run_id = _begin_process(session, row)
-    if row.run_id is None:
+    run_id = _begin_process(session, row)
+    if run_id is not None:
+        row.run_id = run_id
+    else:
         outbox.put(session, Kind.START_APPROVAL, row.id, asdict(_purchase_input(row, requester)))
     session.flush()
     return row
@@ -211,9 +213,10 @@ def _insert(
     ordered_by: Place | None,
 ) -> RequestRow:  # fmt: skip
     product = draft.product
+    at, number = session.execute(_NUMBER).one()
     row = RequestRow(
         id=request_id,
-        number=format_number(now(session).year, session.scalars(select(NUMBERS.next_value())).one()),
+        number=format_number(at.year, number),
         requester_id=requester.id,
         department_id=draft.department_id,
         asin=product.asin,
@@ -272,22 +275,35 @@ def move(
     Returns:
         Whether this call moved it. False means that it stood elsewhere: moved before, or ended.
     """
-    sources = [status.value for status in came_from(following)]
-    values: dict[str, Any] = {"status": following.value, "status_since": func.now(), **changes}
     if following is not Status.AWAITING_DECISION:
-        values.setdefault("awaited_id", None)
+        changes.setdefault("awaited_id", None)
+    given = {"moved_id": request_id} | {f"moved_{name}": value for name, value in changes.items()}
+    session.flush()
+    action = f"request.{following.value}"
+    moving = _moving(following, tuple(changes))
+    return audit.record_with(session, moving, given, actor, action, request_id, detail or {})
+
+
+@cache
+def _moving(following: Status, changed: tuple[str, ...]) -> Executable:
+    """The statement that moves a request to a status and changes some other columns; see `move`."""
+    sources = [status.value for status in came_from(following)]
+    values: dict[str, Any] = {"status": following.value, "status_since": func.now()}
+    values |= {name: bindparam(f"moved_{name}", type_=_REQUESTS.c[name].type) for name in changed}
     if following in ENDED:
         values["closed_at"] = func.now()
     moved = (
         update(_REQUESTS)
-        .where(_REQUESTS.c.id == request_id, _REQUESTS.c.status.in_(sources))
+        .where(_REQUESTS.c.id == bindparam("moved_id"), _REQUESTS.c.status.in_(sources))
         .values(values)
         .returning(_REQUESTS.c.id)
-        .cte("moved")
     )
-    session.flush()
-    action = f"request.{following.value}"
-    return audit.record_with(session, moved, actor, action, request_id, **(detail or {}))
+    return audit.with_entry(moved.cte("moved"))
+
+
+_BY_ID = select(RequestRow).where(RequestRow.id == bindparam("id")).execution_options(populate_existing=True)
+_BY_ID_HELD = _BY_ID.with_for_update(key_share=True)
+_STATUS = select(_REQUESTS.c.status).where(_REQUESTS.c.id == bindparam("id"))
 
 
 def by_id(session: Session, request_id: UUID, *, lock: bool = False) -> RequestRow:
@@ -295,8 +311,12 @@ def by_id(session: Session, request_id: UUID, *, lock: bool = False) -> RequestR
 
     Rows that refer to the request, such as messages about it, may still be written by others meanwhile.
     """
-    held = {"key_share": True} if lock else None
-    return session.get_one(RequestRow, request_id, populate_existing=True, with_for_update=held)
+    return session.scalars(_BY_ID_HELD if lock else _BY_ID, {"id": request_id}).one()
+
+
+def status_of(session: Session, request_id: UUID) -> Status:
+    """Where the request stands now."""
+    return Status(session.execute(_STATUS, {"id": request_id}).scalar_one())
 
 
 def by_number(session: Session, number: str) -> RequestRow | None:
@@ -310,27 +330,15 @@ def check_open_for_withdrawal(row: RequestRow) -> None:
         raise RequestIsClosed("This request can no longer be withdrawn: it has been decided.")
 
 
+_HISTORY = select(
+    func.count().filter(_REQUESTS.c.status == Status.COMPLETED.value),
+    func.count().filter(
+        _REQUESTS.c.status == Status.REJECTED.value, _REQUESTS.c.closed_at >= func.now() - REJECTION_WINDOW
+    ),
+).where(_REQUESTS.c.requester_id == bindparam("requester_id"))
+
+
 def history_of(session: Session, requester_id: UUID) -> History:
     """What the review may know of a requester's past: completed ever, rejected by a person in 30 days."""
-    recent = func.now() - REJECTION_WINDOW
-    row = session.execute(
-        select(
-            func.count().filter(RequestRow.status == Status.COMPLETED.value),
-            func.count().filter(RequestRow.status == Status.REJECTED.value, RequestRow.closed_at >= recent),
-        ).where(RequestRow.requester_id == requester_id)
-    ).one()
-    return History(completed_purchases=row[0], rejected_last_30_days=row[1])
-
-
-def possible_duplicates(session: Session, requester_id: UUID, asin: str) -> Sequence[RequestRow]:
-    """The same person's requests for the same product within the duplicate window, the newest first."""
-    return session.scalars(
-        select(RequestRow)
-        .where(
-            RequestRow.requester_id == requester_id,
-            RequestRow.asin == asin,
-            RequestRow.submitted_at >= func.now() - DUPLICATE_WINDOW,
-        )
-        .order_by(RequestRow.submitted_at.desc())
-        .limit(5)
-    ).all()
+    completed, rejected = session.execute(_HISTORY, {"requester_id": requester_id}).one()
+    return History(completed_purchases=completed, rejected_last_30_days=rejected)

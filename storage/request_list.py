@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from rules.request import Status
+from rules.request import DUPLICATE_WINDOW, Status
 from storage.audit import AuditRow
 from storage.decision import DecisionRow
 from storage.person import PersonRow
@@ -88,13 +88,16 @@ def _where(requester_id: UUID, wanted: Wanted) -> ColumnElement[bool]:
     return and_(*criteria)
 
 
+_SUBMITTED_WITH = (
+    select(RequestRow, SubmissionRow.payload_hash)
+    .join(SubmissionRow, SubmissionRow.request_id == RequestRow.id)
+    .where(SubmissionRow.person_id == bindparam("person_id"), SubmissionRow.key == bindparam("key"))
+)
+
+
 def submitted_with(session: Session, person_id: UUID, key: str) -> tuple[RequestRow, str] | None:
     """The request that a form key was used up for, and the hash of what the form held; None where unused."""
-    found = session.execute(
-        select(RequestRow, SubmissionRow.payload_hash)
-        .join(SubmissionRow, SubmissionRow.request_id == RequestRow.id)
-        .where(SubmissionRow.person_id == person_id, SubmissionRow.key == key)
-    ).one_or_none()
+    found = session.execute(_SUBMITTED_WITH, {"person_id": person_id, "key": key}).one_or_none()
     return None if found is None else (found[0], found[1])
 
 
@@ -113,6 +116,20 @@ def submitted_since(
         .order_by(RequestRow.submitted_at.desc())
         .limit(1)
     ).first()
+
+
+def possible_duplicates(session: Session, requester_id: UUID, asin: str) -> Sequence[RequestRow]:
+    """The same person's requests for the same product within the duplicate window, the newest first."""
+    return session.scalars(
+        select(RequestRow)
+        .where(
+            RequestRow.requester_id == requester_id,
+            RequestRow.asin == asin,
+            RequestRow.submitted_at >= func.now() - DUPLICATE_WINDOW,
+        )
+        .order_by(RequestRow.submitted_at.desc())
+        .limit(5)
+    ).all()
 
 
 def numbers(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, bindparam, func, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.flag import Reading
@@ -59,9 +59,13 @@ class ReviewRow(Base):
     written_by: Mapped[str] = mapped_column(server_default=text("current_setting('application_name')"))
 
 
+_WRITE = insert(Base.metadata.tables[ReviewRow.__tablename__])
+_OF_REQUEST = select(ReviewRow).where(ReviewRow.request_id == bindparam("request_id"))
+
+
 def of_request(session: Session, request_id: UUID) -> ReviewRow | None:
     """The review of a request, None where there was none."""
-    return session.scalars(select(ReviewRow).where(ReviewRow.request_id == request_id)).one_or_none()
+    return session.scalars(_OF_REQUEST, {"request_id": request_id}).one_or_none()
 
 
 def inputs(
@@ -88,22 +92,22 @@ def store(
     rollouts: Sequence[Mapping[str, Any]] = (),
 ) -> ReviewRow:
     """Write what the review saw and said."""
-    row = ReviewRow(
-        request_id=request_id,
-        rule_set_id=rule_set.id if rule_set else None,
-        rule_set_hash=rule_set.content_hash if rule_set else None,
-        input=subject.to_content(),
-        auto_approved=result.auto_approved,
-        confidence=result.confidence,
-        risk_score=result.risk_score,
-        reason=result.reason,
-        checks=[check.to_content() for check in result.checks],
-        algorithm=result.algorithm,
-        reviewed_by=REVIEWED_BY,
-        flag_reason=flag.reason,
-        flag_revision=flag.revision,
-        rollouts=[dict(each) for each in rollouts],
-    )
-    session.add(row)
-    session.flush()
-    return row
+    written = {
+        "id": new_id(),
+        "request_id": request_id,
+        "rule_set_id": rule_set.id if rule_set else None,
+        "rule_set_hash": rule_set.content_hash if rule_set else None,
+        "input": subject.to_content(),
+        "auto_approved": result.auto_approved,
+        "confidence": result.confidence,
+        "risk_score": result.risk_score,
+        "reason": result.reason,
+        "checks": [check.to_content() for check in result.checks],
+        "algorithm": result.algorithm,
+        "reviewed_by": REVIEWED_BY,
+        "flag_reason": flag.reason,
+        "flag_revision": flag.revision,
+        "rollouts": [dict(each) for each in rollouts],
+    }
+    session.execute(_WRITE, written)
+    return ReviewRow(**written)

@@ -6,7 +6,23 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, and_, false, func, insert, not_, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    false,
+    func,
+    insert,
+    not_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rules.money import Money
@@ -105,6 +121,27 @@ def of(session: Session, request_id: UUID) -> RouteRow | None:
     return session.get(RouteRow, request_id, populate_existing=True)
 
 
+_CHOSEN = (
+    select(
+        RouteRow.request_id,
+        RouteRow.build,
+        and_(
+            not_(RoutingStateRow.frozen),
+            BuildRow.rejected_at.is_(None),
+            func.coalesce(RoutingRuleRow.content["enabled"].as_boolean(), false()),
+        ),
+    )
+    .join(RoutingStateRow, true())
+    .outerjoin(RoutingRuleRow, RoutingRuleRow.id == RouteRow.rule_id)
+    .outerjoin(BuildRow, BuildRow.build_id == RouteRow.build)
+    .where(
+        RouteRow.request_id == any_(bindparam("request_ids", type_=ARRAY(Uuid))),
+        RouteRow.build.is_not(None),
+        RouteRow.redirected_at.is_(None),
+    )
+)
+
+
 def builds_now(session: Session, request_ids: Collection[UUID]) -> dict[UUID, str]:
     """Request -> the build to start it on; those that go to the current one are left out.
 
@@ -113,22 +150,7 @@ def builds_now(session: Session, request_ids: Collection[UUID]) -> dict[UUID, st
     """
     if not request_ids:
         return {}
-    stands = and_(
-        not_(RoutingStateRow.frozen),
-        BuildRow.rejected_at.is_(None),
-        func.coalesce(RoutingRuleRow.content["enabled"].as_boolean(), false()),
-    )
-    found = session.execute(
-        select(RouteRow.request_id, RouteRow.build, stands)
-        .join(RoutingStateRow, true())
-        .outerjoin(RoutingRuleRow, RoutingRuleRow.id == RouteRow.rule_id)
-        .outerjoin(BuildRow, BuildRow.build_id == RouteRow.build)
-        .where(
-            RouteRow.request_id.in_(request_ids),
-            RouteRow.build.is_not(None),
-            RouteRow.redirected_at.is_(None),
-        )
-    ).all()
+    found = session.execute(_CHOSEN, {"request_ids": list(request_ids)}).all()
     late = [request_id for request_id, _, counts in found if not counts]
     if late:
         session.execute(

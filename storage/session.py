@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, ForeignKey, LargeBinary, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    ForeignKey,
+    LargeBinary,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from storage.database import Base, new_id
@@ -67,13 +77,17 @@ def _alive() -> ColumnElement[bool]:
     return (SessionRow.created_at > func.now() - LONGEST) & (idle_ends_at > func.now())
 
 
+#: Made once: every page asks it.
+_FIND = (
+    select(SessionRow, PersonRow, (SessionRow.seen_at < func.now() - SEEN_EVERY).label("due"))
+    .outerjoin(PersonRow, PersonRow.id == SessionRow.person_id)
+    .where(SessionRow.id_hash == bindparam("id_hash"), _alive())
+)
+
+
 def find(session: Session, id_hash: bytes) -> Found | None:
     """The session with this key if it has not run out and its person's account may be used."""
-    row = session.execute(
-        select(SessionRow, PersonRow, (SessionRow.seen_at < func.now() - SEEN_EVERY).label("due"))
-        .outerjoin(PersonRow, PersonRow.id == SessionRow.person_id)
-        .where(SessionRow.id_hash == id_hash, _alive())
-    ).one_or_none()
+    row = session.execute(_FIND, {"id_hash": id_hash}).one_or_none()
     if row is None:
         return None
     stored, person, due = row

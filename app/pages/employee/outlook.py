@@ -23,7 +23,7 @@ from rules.product import Product
 from rules.request import Draft, Typed, parse_quantity, product_doubt
 from rules.review import History, ReviewInput, ReviewResult, review_content
 from rules.strictness import STRICTNESS
-from storage import department_process, policy
+from storage import department_process, policy, request_list
 from storage import person as people
 from storage import request as requests
 from storage.database import now
@@ -89,7 +89,7 @@ def outlook_for(typed: Typed, product: Product, person: Person) -> Outlook:
         review_is=review_is,
         asked=[each.name for each in line[:2]],
         decide_by=deadline(now(session)),
-        duplicates=requests.possible_duplicates(session, person.id, product.asin),
+        duplicates=request_list.possible_duplicates(session, person.id, product.asin),
         process=(followed.process.name or followed.process_key) if followed else "",
         way=steps_of(followed.process) if followed else (),
     )
