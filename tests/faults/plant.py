@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 import requests as http
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import ColumnElement, create_engine, func, select
 from sqlalchemy.orm import Session, sessionmaker
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -67,6 +67,8 @@ READY: Final = {
 #: Nothing at all may happen for this long after a fault: a dead worker's tasks are given away after ten seconds.
 STANDSTILL_SECONDS: Final = 45.0
 LOOK_SECONDS: Final = 0.1
+#: Where a request waits for nobody: it goes on by itself.
+GOES_ON: Final = (Status.SUBMITTED, Status.IN_REVIEW, Status.ORDERING)
 #: How much slower than before a page may be while a part is away that it does not need.
 SLOWER_SECONDS: Final = 0.3
 
@@ -205,22 +207,31 @@ class Plant:
         self._await(left, lambda counts: counts == [])
 
     def await_quiet(self) -> None:
-        """Wait until every message has left and every workflow has told people what it ended with."""
+        """Wait until every message has left, every request has gone as far as it goes by itself, and people were told."""
 
         def unsent() -> int:
             with self.sessions.begin() as session:
                 return len(session.scalars(select(OutboxRow.id).where(OutboxRow.sent_at.is_(None))).all())
 
         self._await(unsent, lambda left: left == 0)
+
+        def under_way() -> int:
+            return self._count(RequestRow.status.in_(GOES_ON))
+
+        # The server's count of runs lags: one that was begun just now would pass for one that has ended.
+        self._await(under_way, lambda left: left == 0)
         open_ = "WorkflowType = 'PurchaseApproval' AND ExecutionStatus = 'Running'"
 
         def surplus() -> int:
-            with self.sessions.begin() as session:
-                living = session.scalars(select(RequestRow).where(RequestRow.status.not_in(ENDED))).all()
-            count = self.runner.run(self.desk.client.count_workflows(open_)).count
-            return count - len(living)
+            living = self._count(RequestRow.status.not_in(ENDED))
+            return self.runner.run(self.desk.client.count_workflows(open_)).count - living
 
         self._await(surplus, lambda left: left <= 0)
+
+    def _count(self, which: ColumnElement[bool]) -> int:
+        """How many requests there are of which this is true."""
+        with self.sessions.begin() as session:
+            return session.scalar(select(func.count()).select_from(RequestRow).where(which)) or 0
 
     def await_ends(self, rows: Sequence[RequestRow], *also: Status) -> dict[UUID, Status]:
         """Wait until all of these requests have ended, and let the time pass that read-backs wait for.
