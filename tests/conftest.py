@@ -21,6 +21,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from local import locks
+from local.plan import APP_ROLE
 from local.room import Room
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from settings import Settings
     from tests.loop import ThreadRunner
     from tests.post import Post
+    from tests.roaming import Roaming
     from tests.servers import Database, Servers
 
 #: Tells the test processes of one session where its servers keep their notes.
@@ -163,14 +165,22 @@ def database_url(database: Database) -> str:
     return database.url
 
 
-@pytest.fixture
-def sessions(database_url: str) -> Iterator[sessionmaker[Session]]:
-    """Sessions on a fresh database; what they commit is gone after the test."""
-    from storage.database import make_engine, make_sessions
+@pytest.fixture(scope="session")
+def roaming(postgres: Plan) -> Roaming:
+    """The engine of `sessions`, made once for all tests of this process."""
+    from storage.database import make_engine
+    from tests.roaming import Roaming
 
-    engine = make_engine(database_url)
-    yield make_sessions(engine)
-    engine.dispose()
+    return Roaming(make_engine(postgres.database_url(APP_ROLE)))
+
+
+@pytest.fixture
+def sessions(database_url: str, roaming: Roaming) -> Iterator[sessionmaker[Session]]:
+    """Sessions on a fresh database; what they commit is gone after the test."""
+    from storage.database import make_sessions
+
+    with roaming.at(database_url) as engine:
+        yield make_sessions(engine)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask, Response
@@ -14,27 +15,44 @@ from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.routing import Rule
 
 from app import create_app
+from app.catalogue import set_up_catalogue
 from app.database import db
+from app.limits import set_up_limits
+from local.plan import APP_ROLE, Plan
 from settings import Settings
 from storage.person import PersonRow
 from tests.app.browser import Browser
 from tests.app.people import Company
-from tests.company import hire
+from tests.company import find
+from tests.roaming import Roaming
+from tests.servers import HIRED, Database, clone
 
 #: Builds the address of a rule from its values.
 Builder = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
+def database(postgres: Plan) -> Iterator[Database]:
+    """A fresh database for one test, with the people of tests/app/people.py: hiring costs more than copying them."""
+    with clone(postgres, f"test_{uuid4().hex}", HIRED) as database:
+        yield database
+
+
+@pytest.fixture
 def company(sessions: sessionmaker[Session]) -> Company:
     """The people of tests/app/people.py, in the test's database."""
     with sessions.begin() as session:
-        return hire(session)
+        return find(session)
 
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
     """A local product on a fresh database; a test that needs another part replaces its address."""
+    return settings_at(database_url)
+
+
+def settings_at(database_url: str) -> Settings:
+    """The settings of the tests' app on a database."""
     return Settings.from_environment(
         {
             "VISTOBUENO_MODE": "local",
@@ -90,10 +108,38 @@ def running(settings: Settings) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+class Shared:
+    """The one app of this process for tests that hang nothing on it; each finds it as if it were new."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.app = create_app(settings)
+        self._config = dict(self.app.config)
+        with self.app.app_context():
+            self._roaming = Roaming(db.engine)
+
+    @contextmanager
+    def lent(self, settings: Settings) -> Iterator[Flask]:
+        """The app on the database of these settings, which differ from the first ones in nothing else."""
+        set_up_limits(self.app, settings.redis_url)  # nothing counted yet
+        set_up_catalogue(self.app, settings)
+        self.app.config.clear()
+        self.app.config.update(self._config, SETTINGS=settings)
+        with self._roaming.at(settings.database_url):
+            yield self.app
+            self.app.extensions["flags"].stop()
+
+
+@pytest.fixture(scope="session")
+def shared(postgres: Plan) -> Shared:
+    """The one app of this process; it asks its database for nothing until it is lent."""
+    return Shared(settings_at(postgres.database_url(APP_ROLE)))
+
+
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings, shared: Shared) -> Iterator[Flask]:
     """The web application on a fresh database."""
-    with running(settings) as made:
+    is_usual = settings == settings_at(settings.database_url)
+    with shared.lent(settings) if is_usual else running(settings) as made:
         yield made
 
 

@@ -10,27 +10,30 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.add_person import main
 from app.password import is_password
 from storage import person
+from tests.app.typed import Said, typed
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a kettle, a lamp and a map"
 
 
-def run(database_url: str, *arguments: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "VISTOBUENO_MODE": "local", "SECRET_KEY": "k" * 40, "DATABASE_URL": database_url}
-    return subprocess.run(
-        [sys.executable, "-m", "app.add_person", *arguments],
-        cwd=ROOT, env=env, input=f"{password}\n", text=True, capture_output=True, check=False,
-    )  # fmt: skip
+def add(database_url: str, *arguments: str, password: str = PASSWORD) -> Said:
+    return typed(main, database_url, *arguments, answer=password)
 
 
 def test_the_first_administrator_is_added_and_can_log_in(
     database_url: str, sessions: sessionmaker[Session]
 ) -> None:
-    added = run(
-        database_url,
-        "--name", "Greta Gil", "--email", "Greta@Example.org", "--department", "it=IT", "--role", "admin",
+    added = subprocess.run(
+        [
+            sys.executable, "-m", "app.add_person", "--name", "Greta Gil", "--email", "Greta@Example.org",
+            "--department", "it=IT", "--role", "admin",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "VISTOBUENO_MODE": "local", "SECRET_KEY": "k" * 40, "DATABASE_URL": database_url},
+        input=f"{PASSWORD}\n", text=True, capture_output=True, check=False,
     )  # fmt: skip
     assert added.returncode == 0, added.stderr
     assert "greta@example.org" in added.stdout
@@ -53,7 +56,7 @@ def test_the_first_administrator_is_added_and_can_log_in(
 def test_what_is_wrong_is_named_and_nothing_is_written(
     database_url: str, sessions: sessionmaker[Session], arguments: list[str], password: str, said: str
 ) -> None:
-    refused = run(
+    refused = add(
         database_url,
         "--name", "Ana Alonso", "--email", "ana@example.org", "--department", "it", *arguments,
         password=password,
@@ -66,7 +69,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(
 
 def test_one_address_is_one_account(database_url: str) -> None:
     once = ["--name", "Ana Alonso", "--email", "ana@example.org", "--department", "it", "--role", "employee"]
-    assert run(database_url, *once).returncode == 0
-    twice = run(database_url, *once)
+    assert add(database_url, *once).returncode == 0
+    twice = add(database_url, *once)
     assert twice.returncode == 1
     assert "has an account already" in twice.stderr

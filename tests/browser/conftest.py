@@ -14,13 +14,14 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
 from werkzeug.serving import make_server
 
+from settings import Settings
 from storage.person import PersonRow
 from tests.app.browser import token_on
-from tests.app.conftest import app, company, settings
+from tests.app.conftest import company, database, running, settings
 from tests.app.people import PASSWORD
 from tests.chromium import system_chromium
 
-__all__ = ["app", "company", "settings"]  # fixtures
+__all__ = ["company", "database", "settings"]  # fixtures
 
 #: Without these a browser that cannot reach its maker's servers tries for ever.
 QUIET = (
@@ -59,6 +60,13 @@ def serving(app: Flask, port: int = 0) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """An app of the test's own: its browser may still be asking when the test has ended."""
+    with running(settings) as made:
+        yield made
 
 
 @pytest.fixture
