@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,18 +47,18 @@ def kubectl() -> str:
 
 
 @cache
-def _text(kustomization: str) -> str:
+def _read(kustomization: str) -> list[Manifest]:
     done = subprocess.run(
         [kubectl(), "kustomize", str(OVERLAYS / kustomization)], capture_output=True, text=True, timeout=60
     )
     if done.returncode:
         raise CannotRender(f"{kustomization}: {done.stderr.strip()}")
-    return done.stdout
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
 
 
 def render(kustomization: str) -> list[Manifest]:
-    """The objects of one kustomization, fresh at every call. Raises CannotRender."""
-    return [each for each in yaml.safe_load_all(_text(kustomization)) if each]
+    """The objects of one kustomization, a copy at every call, to spoil as one likes. Raises CannotRender."""
+    return deepcopy(_read(kustomization))
 
 
 def whole(name: str) -> list[Manifest]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import kubernetes_validate
-
 from tests.k8s.rendered import Manifest, said
 
 #: The newest release and the two before it, as Kubernetes supports them.
@@ -92,6 +90,8 @@ _STRATEGIES: Final = frozenset({"Manual", "AllAtOnce", "Progressive"})
 
 def misfits(manifest: Manifest, version: str) -> Iterator[str]:
     """Why this release of Kubernetes would refuse an object; nothing where it would not."""
+    import kubernetes_validate  # takes seconds, which whoever only collects the tests need not wait for
+
     tree = TREES.get((manifest["apiVersion"], manifest["kind"]))
     if tree is None:
         try:
