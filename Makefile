@@ -47,18 +47,22 @@ reset: $(TO_RUN) ## Start over: asks, then deletes .local with all its data
 # --------------------------------------------------------------------------------------------- trust it
 
 .PHONY: test
-test: check $(FRONTEND) $(BROWSER) ## Everything that must hold: make check, then all tests on real parts
-	@$(BIN)/pytest -n 3 -rR -m "not faults"
+test: check $(FRONTEND) $(BROWSER) ## What must hold before a commit, in minutes: make check, then the tests on real parts
+	@$(BIN)/pytest -n 3 --dist worksteal -rR -m "not whole and not faults"
+
+.PHONY: test-whole
+test-whole: $(TO_TEST) $(FRONTEND) $(BROWSER) ## The rest: whole companies of processes, every page, thousands of cases, faults
+	@$(BIN)/pytest -n 3 -rR -m "whole and not faults"
 	@$(BIN)/pytest -n 2 -rR --own-servers -m faults
 
 .PHONY: test-fast
 test-fast: $(TO_TEST) ## Pure, architecture and replay tests: seconds, no server
-	@$(BIN)/pytest -n 2 --hypothesis-profile=glance -m "not simulation" tests/rules tests/architecture tests/replay tests/test_settings.py
+	@$(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=glance -m "not whole" tests/rules tests/architecture tests/replay tests/test_settings.py
 
 CHECKS := lint format types layers templates spelling scripts image manifests
 .PHONY: check $(CHECKS)
 check: $(TO_TEST) ## Lint, format, types, import layers, templates, spelling, scripts, Dockerfile, compose.yaml, k8s
-	@$(MAKE) --keep-going --no-print-directory $(CHECKS)
+	@$(MAKE) --jobs 2 --keep-going --no-print-directory $(CHECKS)
 lint:
 	$(STEP) "ruff check" $(BIN)/ruff check
 format:

@@ -147,6 +147,7 @@ def _all_points(desk: Desk, journey: Callable[[Desk, Steps], RequestRow]) -> Ite
             return
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("journey", [_bought_by_itself, _bought_by_approval])
 def test_a_worker_may_die_at_any_point_and_each_request_is_bought_and_told_once(
     desk: Desk, journey: Callable[[Desk, Steps], RequestRow]

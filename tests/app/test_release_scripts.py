@@ -23,6 +23,8 @@ from storage.database import now
 from storage.outcome import Outcome, write
 from tests.app.people import Company
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 Sessions = sessionmaker[Session]

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.app.people import Company
 from tests.browser.conftest import barriers, log_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 
 SIZES = [(1280, False), (1280, True), (390, False), (390, True), (360, False)]
 NAMES = ["desktop", "desktop dark", "phone", "phone dark", "narrowest"]

@@ -12,7 +12,7 @@ from tests.app.people import Company
 from tests.app.test_builds import builds as builds
 from tests.browser.conftest import barriers, log_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["desktop", "phone dark"])

@@ -14,7 +14,7 @@ from tests.app import release
 from tests.app.people import Company
 from tests.browser.conftest import barriers, log_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 
 OpenPage = Callable[..., Page]
 Sessions = sessionmaker[Session]

@@ -19,7 +19,7 @@ from tests.process_samples import content, deployed, travel
 OpenPage = Callable[..., Page]
 Sessions = sessionmaker[Session]
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 
 
 def begin(sessions: Sessions, company: Company, definition: dict[str, Any]) -> None:

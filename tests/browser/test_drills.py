@@ -37,6 +37,7 @@ def website(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.browser
+@pytest.mark.whole
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 def test_a_story_grows_on_its_page_until_the_verdict(
     width: int, dark: bool, open_page: Callable[..., Page], story: Story

@@ -16,7 +16,7 @@ from storage.database import make_engine, make_sessions
 from tests.browser.conftest import barriers
 from tests.servers import clone
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 OpenPage = Callable[..., Page]
 
 

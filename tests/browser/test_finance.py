@@ -18,7 +18,7 @@ from tests.app.questions import ask
 from tests.app.test_finance_policy import RULES
 from tests.browser.conftest import barriers, log_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 Sessions = sessionmaker[Session]
 OpenPage = Callable[..., Page]
 

@@ -15,7 +15,7 @@ from tests.browser.conftest import barriers, log_in
 
 OpenPage = Callable[..., Page]
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 
 
 def _propose(page: Page) -> None:

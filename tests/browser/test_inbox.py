@@ -13,7 +13,7 @@ from tests.app.people import Company
 from tests.app.questions import CHAIR, Asked, ask, decision_of, raise_price
 from tests.browser.conftest import barriers, log_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 Sessions = sessionmaker[Session]
 OpenPage = Callable[..., Page]
 

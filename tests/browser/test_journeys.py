@@ -125,6 +125,7 @@ def test_a_dear_request_waits_until_the_manager_approves_it_on_the_row(
     expect(situation(ana)).to_contain_text(order_number)
 
 
+@pytest.mark.whole
 def test_mails_lead_to_the_decision_and_to_the_reason_of_a_rejected_request(
     whole: Whole, open_page: Callable[..., Page]
 ) -> None:
@@ -170,6 +171,7 @@ def test_however_a_form_is_sent_again_it_makes_one_request(whole: Whole, page: P
     assert len(whole.ordered()) == 1
 
 
+@pytest.mark.whole
 def test_two_tabs_with_the_same_wish_make_one_request(whole: Whole, page: Page) -> None:
     log_in(page, whole.company.ana)
     other = page.context.new_page()
@@ -211,6 +213,7 @@ def test_a_limit_that_finance_changes_judges_the_next_request(
     expect(ana.locator("#record")).to_contain_text("version 2")
 
 
+@pytest.mark.whole
 def test_without_the_automated_review_a_person_is_asked_and_told_why(
     whole: Whole, open_page: Callable[..., Page]
 ) -> None:
@@ -233,6 +236,7 @@ def test_without_the_automated_review_a_person_is_asked_and_told_why(
     assert whole.ordered() == []
 
 
+@pytest.mark.whole
 def test_a_request_that_is_withdrawn_leaves_the_inbox_and_is_not_ordered(
     whole: Whole, open_page: Callable[..., Page]
 ) -> None:

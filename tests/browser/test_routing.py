@@ -17,7 +17,7 @@ from tests.app.people import Company
 from tests.app.wishes import submitted
 from tests.browser.conftest import barriers, log_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 
 Sessions = sessionmaker[Session]
 

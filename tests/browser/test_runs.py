@@ -14,7 +14,7 @@ from tests.app.people import Company
 from tests.app.process_runs import tasks_of, waiting_trip
 from tests.browser.conftest import barriers, log_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 Sessions = sessionmaker[Session]
 OpenPage = Callable[..., Page]
 

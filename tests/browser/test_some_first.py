@@ -17,7 +17,7 @@ from tests.app.wishes import RULES, put_in_force
 from tests.browser.conftest import barriers, log_in
 from tests.storage.some_first import begin_flag, begin_policy, candidate, expose, plan
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 
 OpenPage = Callable[..., Page]
 Sessions = sessionmaker[Session]

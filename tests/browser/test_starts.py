@@ -16,7 +16,7 @@ from tests.process_samples import content, deployed
 OpenPage = Callable[..., Page]
 Sessions = sessionmaker[Session]
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.whole]
 
 
 def set_up(sessions: Sessions, company: Company) -> tuple[str, str]:

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from local.program import ROOT, Program
 from local.room import Room
 from storage.build import BuildRow
 from tests.builds.yard import Yard
+
+pytestmark = pytest.mark.whole
 
 COMMAND = [sys.executable, "-m", "local.build_worker"]
 

@@ -20,6 +20,8 @@ from storage.database import now
 from tests.builds.test_rollout import begin, look, until_carried
 from tests.builds.yard import Yard
 
+pytestmark = pytest.mark.whole
+
 #: One machine is so far ahead, the other so far behind; the servers' clocks and the test's stand between.
 APART = timedelta(minutes=5)
 SLOW, FAST = -APART, APART

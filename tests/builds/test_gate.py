@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateways import temporal_gate
@@ -11,6 +12,8 @@ from storage import build as builds
 from tests.builds.second_look import second_look
 from tests.builds.yard import Yard
 from tests.checking.loading import read_runs
+
+pytestmark = pytest.mark.whole
 
 WORKFLOW = "workflows/purchase_approval.py"
 

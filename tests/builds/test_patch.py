@@ -13,6 +13,8 @@ from storage.audit import SYSTEM
 from tests.builds.second_look import SECOND_LOOK, second_look, took_it
 from tests.builds.yard import Yard
 
+pytestmark = pytest.mark.whole
+
 
 def switch_on(yard: Yard, sessions: sessionmaker[Session], department_id: str) -> None:
     """Switch the patch on for a department, and wait until every copy of the flags has heard of it."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from gateways import temporal_builds, temporal_pollers
@@ -17,6 +18,8 @@ from storage.audit import SYSTEM
 from storage.request import RequestRow
 from storage.review import ReviewRow
 from tests.builds.yard import Yard
+
+pytestmark = pytest.mark.whole
 
 
 def _two_builds(yard: Yard, percent: Decimal) -> None:

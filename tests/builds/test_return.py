@@ -23,6 +23,8 @@ from storage.build_return import BuildReturnRow
 from tests.builds.test_rollout import begin, open_two, until, until_carried
 from tests.builds.yard import Yard
 
+pytestmark = pytest.mark.whole
+
 #: So many requests are on their way while the build is taken back: for people, and in the middle of a step.
 WAITING, IN_STEPS = 160, 40
 

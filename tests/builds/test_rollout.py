@@ -20,6 +20,8 @@ from storage.outcome import OutcomeRow
 from storage.rollout import RolloutEventRow, RolloutRow
 from tests.builds.yard import Yard
 
+pytestmark = pytest.mark.whole
+
 #: Marketing is Ana's department; everybody in these tests buys for it.
 MARKETING = Step(Decimal(100), ("marketing",), min_seconds=0, min_samples=3, max_seconds=600)
 #: Loose enough for a handful of requests to be enough.

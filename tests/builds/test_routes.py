@@ -14,6 +14,8 @@ from rules.errors import Invalid
 from rules.request import Status
 from tests.builds.yard import Yard
 
+pytestmark = pytest.mark.whole
+
 
 def test_the_first_build_becomes_current_by_itself_and_the_second_does_not(yard: Yard) -> None:
     row = yard.desk.submit()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from rules.flag import REVIEW_STRICTNESS
 from rules.request import Status
 from rules.rollout import Plan, State, Step
@@ -21,6 +23,8 @@ from tests.builds.test_rollout import LOOSE, events, look, tell, until
 from tests.builds.yard import Yard
 from tests.storage.some_first import candidate
 from tests.workflows.desk import RULES
+
+pytestmark = pytest.mark.whole
 
 #: Nothing passes it, so whoever is chosen is left to a person.
 NOTHING: Mapping[str, Any] = {**RULES, "max_amount": "1.00"}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from gateways import temporal_builds, temporal_pollers, temporal_runs
 from gateways.temporal_pollers import QueueRoute
 from rules.request import Status, workflow_id
 from tests.builds.second_look import second_look, took_it
 from tests.builds.yard import Yard
+
+pytestmark = pytest.mark.whole
 
 
 def test_a_request_from_before_the_review_ends_on_the_old_branch_under_the_new_build(yard: Yard) -> None:

@@ -16,6 +16,8 @@ from storage.build import BuildRouteRow, BuildRow
 from storage.request import RequestRow
 from tests.builds.yard import Yard
 
+pytestmark = pytest.mark.whole
+
 Sessions = sessionmaker[Session]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -17,6 +18,8 @@ from storage import outbox
 from storage.audit import SYSTEM, AuditRow
 from storage.build import BuildRow
 from tests.builds.yard import Yard
+
+pytestmark = pytest.mark.whole
 
 Sessions = sessionmaker[Session]
 

@@ -109,6 +109,7 @@ async def deployment(address: str) -> Deployment:
     return await describe(await Client.connect(address))
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(600)  # thirteen processes, on a machine that other tests share
 def test_a_purchase_goes_through_the_containers_of_compose(engine: Engine, servers_outside: Outside) -> None:
     before = files_of(engine.image)

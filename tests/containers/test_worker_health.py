@@ -18,6 +18,8 @@ from local.room import Room
 from tests.containers.engine import until
 from tests.servers import Database
 
+pytestmark = pytest.mark.whole
+
 
 class Worker:
     """One worker with a door."""

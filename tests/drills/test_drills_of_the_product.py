@@ -21,6 +21,8 @@ from local.program import PATIENCE_SECONDS, ROOT
 from local.room import Room
 from tests.conftest import FOLDER
 
+pytestmark = pytest.mark.whole
+
 #: Half a minute where nothing else runs; several of them side by side on a busy machine take a few times as long.
 LONGEST_SECONDS = 240
 

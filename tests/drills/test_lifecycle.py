@@ -135,6 +135,7 @@ def ask(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.whole
 @pytest.mark.flaky(reruns=1)
 def test_a_run_is_begun_and_followed_by_one_command(environment: dict[str, str], room: Room) -> None:
     worker = hired(room, environment, "west", "--unversioned", "--build", "A")
@@ -148,6 +149,7 @@ def test_a_run_is_begun_and_followed_by_one_command(environment: dict[str, str],
     assert "west: ended" in worker.words
 
 
+@pytest.mark.whole
 @pytest.mark.flaky(reruns=1)
 def test_a_run_is_held_on_the_build_that_is_named(environment: dict[str, str], room: Room) -> None:
     refused = ask(environment, "quick", "--build", "B")

@@ -213,6 +213,7 @@ def test_a_worker_keeps_its_colour_as_the_story_grows(tmp_path: Path) -> None:
     assert len(set(after.values())) == 3
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(180)
 def test_the_page_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
     port = free_port()

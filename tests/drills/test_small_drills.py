@@ -14,6 +14,8 @@ from local.drills.catalogue import drill_of
 from local.drills.stories import State, Stories
 from local.program import ROOT
 
+pytestmark = pytest.mark.whole
+
 #: Half a minute where nothing else runs; side by side on a busy machine a few times as long.
 LONGEST_SECONDS = 280
 

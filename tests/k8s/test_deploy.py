@@ -33,6 +33,8 @@ from tests.builds.yard import Yard
 from tests.k8s.rendered import ROOT, kubectl
 from tests.servers import Database
 
+pytestmark = pytest.mark.whole
+
 __all__ = ["yard"]
 
 RECORDING = """#!/bin/sh

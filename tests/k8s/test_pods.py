@@ -22,7 +22,7 @@ from tests.containers.engine import PROGRAMS as PATH
 from tests.containers.engine import Engine, until
 from tests.containers.outside import Outside
 from tests.k8s.containers import containers_of, is_ours
-from tests.k8s.rendered import OVERLAYS, WHOLES, Manifest, Workload, whole, workloads
+from tests.k8s.rendered import OVERLAYS, WHOLES, Manifest, whole, workloads
 
 SERVERS = OVERLAYS / "minikube" / "servers"
 SECRET_KEY = "a key that only tests of pods use, and long enough"
@@ -93,6 +93,7 @@ def known_builds(secrets: Path) -> set[str]:
         return {row[0] for row in connection.execute("SELECT build_id FROM build WHERE live_until > now()")}
 
 
+@pytest.mark.whole
 def test_a_purchase_goes_through_the_pods_of_minikube(
     engine: Engine, servers_outside: Outside, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_purchase_goes_through_the_pods_of_minikube(
             assert probe is None or engine.says_yes(each, probe), each.name
 
 
+@pytest.mark.whole
 def test_a_pod_that_comes_before_the_migration_waits_for_it(engine: Engine) -> None:
     manifests = whole("minikube")
     waiting = pods_of(manifests, "control")[0]
@@ -120,6 +122,7 @@ def test_a_pod_that_comes_before_the_migration_waits_for_it(engine: Engine) -> N
     early.wait_for_words("The database is ready")
 
 
+@pytest.mark.whole
 def test_a_run_of_the_drills_goes_through_the_pods_of_its_build(engine: Engine) -> None:
     manifests = whole("minikube")
     names = [f"drills-{kind}-{build}" for kind in ("unversioned", "versioned") for build in "ab"]
@@ -150,22 +153,19 @@ def test_the_worker_controller_names_the_build_and_the_deployment_that_a_worker_
     assert f"{metadata['namespace']}/{metadata['name']}" == APPROVALS_DEPLOYMENT
 
 
-def ours() -> list[tuple[str, Workload, Container]]:
-    """Each container of ours in each overlay."""
+def ours(name: str) -> list[Container]:
+    """Each container of ours in an overlay."""
+    manifests = whole(name)
     return [
-        (name, each, container)
-        for name in WHOLES
-        for manifests in [whole(name)]
+        container
         for each in workloads(manifests)
         if any(map(is_ours, each.containers)) and each.name not in {"vendor", "drills"}
         for container in containers_of(each, manifests)
     ]
 
 
-@pytest.mark.parametrize(
-    "container", [container for _, _, container in ours()], ids=[f"{name}: {c.name}" for name, _, c in ours()]
-)
-def test_the_settings_of_every_container_make_sense(container: Container, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", WHOLES)
+def test_the_settings_of_every_container_make_sense(name: str, tmp_path: Path) -> None:
     secrets = {
         "secret-key": SECRET_KEY,
         "database-url": "postgresql://app:word@postgres/vistobueno",
@@ -175,16 +175,19 @@ def test_the_settings_of_every_container_make_sense(container: Container, tmp_pa
         "vendor-client-secret": "secret",
         "vendor-refresh-token": "token",
     }
-    env = dict(container.env)
-    for key, path in container.env.items():
-        if key.endswith("_FILE"):
-            env[key] = str(tmp_path / Path(path).name)
-            (tmp_path / Path(path).name).write_text(secrets[Path(path).name])
-    settings = Settings.from_environment(env)
-    asked = _Asked(env)
-    assert Settings.from_environment(asked) == settings
-    image_only = {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}
-    assert set(env) - asked.names - image_only == set(), "nobody reads these"
+    for secret, value in secrets.items():
+        (tmp_path / secret).write_text(value)
+    containers = ours(name)
+    assert containers
+    for container in containers:
+        given = {
+            key: str(tmp_path / Path(value).name) if key.endswith("_FILE") else value
+            for key, value in container.env.items()
+        }
+        env = _Asked(given)
+        assert Settings.from_environment(env) == Settings.from_environment(given), container.name
+        image_only = {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}
+        assert set(given) - env.names - image_only == set(), f"{container.name}: nobody reads these"
 
 
 class _Asked(dict[str, str]):

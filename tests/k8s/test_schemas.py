@@ -11,6 +11,7 @@ from tests.k8s.rendered import WHOLES, Manifest, render, whole
 from tests.k8s.schemas import VERSIONS, misfits
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", WHOLES)
 def test_every_object_is_one_that_the_cluster_takes(name: str, version: str) -> None:

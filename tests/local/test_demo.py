@@ -168,6 +168,7 @@ def test_outside_local_mode_it_refuses(arguments: list[str], database_url: str) 
         run(arguments, production)
 
 
+@pytest.mark.whole
 def test_the_same_seed_gives_the_same_past_and_another_one_another(session: Session) -> None:
     counted_on = {"number", "flag_revision"}  # sequences go on counting when a transaction is taken back
 

@@ -233,7 +233,7 @@ def _returns(chance: random.Random, worse: float) -> int | None:
     return None
 
 
-@pytest.mark.simulation
+@pytest.mark.whole
 def test_of_4000_healthy_rollouts_at_most_one_percent_returns() -> None:
     chance = random.Random(20260601)  # noqa: S311 (a simulation, and to be run again)
     returned = sum(_returns(chance, worse=1.0) is not None for _ in range(4000))

@@ -8,8 +8,6 @@ import pkgutil
 from importlib import import_module
 from typing import Any
 
-import pytest
-
 import rules
 
 FACTS: list[type[Any]] = [
@@ -26,6 +24,5 @@ def test_the_ground_holds_facts() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", FACTS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
-def test_a_fact_cannot_be_changed(kind: Any) -> None:
-    assert kind.__dataclass_params__.frozen
+def test_a_fact_cannot_be_changed() -> None:
+    assert [kind for kind in FACTS if not kind.__dataclass_params__.frozen] == []

@@ -57,14 +57,13 @@ def test_the_deadline_is_told_as_seven_days() -> None:
     assert "no decision within 7 days" in word(Kind.EXPIRED, FACTS).body
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_fact_that_looks_like_a_template_stands_there_as_it_is(kind: Kind, template: str) -> None:
-    facts = Facts(template, template, template, template, template, template)
-    words = word(kind, facts)
+def test_a_fact_that_looks_like_a_template_stands_there_as_it_is(kind: Kind) -> None:
     plain = word(kind, Facts(*["fact"] * 6))
-    assert words.subject == plain.subject.replace("fact", template)
-    assert words.body == plain.body.replace("fact", template)
+    for template in TEMPLATES:
+        words = word(kind, Facts(*[template] * 6))
+        assert words.subject == plain.subject.replace("fact", template)
+        assert words.body == plain.body.replace("fact", template)
 
 
 @pytest.mark.parametrize(

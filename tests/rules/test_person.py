@@ -53,15 +53,15 @@ def test_every_act_is_opened_to_somebody_or_needs_no_login() -> None:
     assert all(OPENED_TO[act] for act in OPENED_TO)
 
 
-@pytest.mark.parametrize("act", list(OPENED_TO))
 @pytest.mark.parametrize("role", list(Role))
-def test_one_role_opens_exactly_what_the_table_says(role: Role, act: Act) -> None:
-    assert may([role], act) is (role in OPENED_TO[act])
+def test_one_role_opens_exactly_what_the_table_says(role: Role) -> None:
+    assert {act for act in OPENED_TO if may([role], act)} == {
+        act for act in OPENED_TO if role in OPENED_TO[act]
+    }
 
 
-@pytest.mark.parametrize("act", list(Act))
-def test_no_role_opens_nothing_but_what_needs_no_login(act: Act) -> None:
-    assert may([], act) is (act is Act.ANYONE)
+def test_no_role_opens_nothing_but_what_needs_no_login() -> None:
+    assert [act for act in Act if may([], act)] == [Act.ANYONE]
 
 
 @given(st.frozensets(st.sampled_from(Role)), st.sampled_from(Act))

@@ -112,7 +112,7 @@ def test_whatever_happens_the_counts_agree_with_the_statuses(seed: int) -> None:
     live_through(seed)
 
 
-@pytest.mark.simulation
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_five_thousand_runs_live_through_whatever_happens() -> None:
     for seed in range(5000):

@@ -237,7 +237,7 @@ def test_every_graph_ends_with_each_edge_resolved_once_and_the_same_whoever_is_q
     judge_every_graph(graph, seed)
 
 
-@pytest.mark.simulation
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_twenty_thousand_graphs_end_the_same_whoever_is_quicker() -> None:
     chance = random.Random(20261121)  # noqa: S311 (a simulation, and to be run again)

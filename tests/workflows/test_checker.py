@@ -49,6 +49,7 @@ def test_the_checker_sees_all_sides_of_every_journey_and_finds_nothing(desk: Des
     )
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("doctored", "law"),
     [

@@ -68,6 +68,7 @@ def test_a_run_that_ended_is_no_longer_open_and_says_how() -> None:
     assert ends == {Result.OPEN.value, Result.COMPLETED.value, Result.FAILED.value}
 
 
+@pytest.mark.whole
 def test_runs_that_begin_anew_after_every_step_come_to_the_same_states(servers: Servers) -> None:
     # One after the other: a worker without memory forgets also a step that takes longer than a workflow task may (10 s).
     cases = EVERY[::3]
