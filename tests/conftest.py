@@ -88,10 +88,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(LONGEST_SECONDS))
 
 
+def pytest_collection() -> None:
+    """Keep the collector from looking through what is collected again and again: it lives as long as the process."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Keep the collector from looking through what was collected again and again: it lives as long as the process."""
-    gc.collect()
+    """From here on there is something to collect."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:

@@ -27,8 +27,8 @@ OF_PROCESSES = sorted((Path(__file__).parent / "processes").glob("*.json"))
 
 
 def replay(paths: Sequence[Path], *workflows: type) -> dict[str, BaseException | None]:
-    """Name of a history -> the failure of replaying it with these workflows, None where it replays."""
-    replayer = Replayer(workflows=list(workflows), workflow_runner=registry.sandbox())
+    """Name of a history -> the failure of replaying it as in production with these workflows, None where it replays."""
+    replayer = Replayer(workflows=list(workflows), workflow_runner=registry.fast())
 
     async def histories() -> AsyncIterator[WorkflowHistory]:
         for path in paths:
