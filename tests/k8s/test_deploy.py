@@ -172,24 +172,31 @@ def await_share(yard: Yard, is_over: threading.Event) -> None:
     await_it(is_out, is_over)
 
 
-def multiply(database: Database, request_id: Any, count: int) -> None:
+def multiply(yard: Yard, database: Database, request_id: Any, count: int) -> None:
     """Let what one request did on the new build stand for many: real ones would take minutes."""
-    with psycopg.connect(database.owner_url) as connection:
-        connection.execute(
-            "CREATE TEMP TABLE twin AS SELECT n, gen_random_uuid() AS id FROM generate_series(1, %s) AS n",
-            [count],
-        )
-        for query in (
-            """INSERT INTO request SELECT (jsonb_populate_record(request, jsonb_build_object(
-                   'id', twin.id, 'number', 'PR-TWIN-' || n))).* FROM request, twin WHERE request.id = %s""",
-            """INSERT INTO route SELECT (jsonb_populate_record(route, jsonb_build_object(
-                   'request_id', twin.id))).* FROM route, twin WHERE route.request_id = %s""",
-            """INSERT INTO outcome (at, build_id, run_id, activity_id, attempt, stage, request_id, department_id,
-                                    variant, outcome, error, ms)
-               SELECT now(), build_id, run_id || n, activity_id, 1, stage, twin.id, department_id, variant,
-                      outcome, NULL, 40 FROM outcome, twin WHERE outcome.request_id = %s AND outcome = 'ok'""",
-        ):
-            connection.execute(query, [request_id])
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        last = "SELECT 1 FROM outcome WHERE request_id = %s AND stage = 'tell_people'"
+        yard.until(lambda: connection.execute(last, [request_id]).fetchone())  # a worker writes them later
+        with connection.transaction():
+            _multiply(connection, request_id, count)
+
+
+def _multiply(connection: psycopg.Connection[Any], request_id: Any, count: int) -> None:
+    connection.execute(
+        "CREATE TEMP TABLE twin AS SELECT n, gen_random_uuid() AS id FROM generate_series(1, %s) AS n",
+        [count],
+    )
+    for query in (
+        """INSERT INTO request SELECT (jsonb_populate_record(request, jsonb_build_object(
+               'id', twin.id, 'number', 'PR-TWIN-' || n))).* FROM request, twin WHERE request.id = %s""",
+        """INSERT INTO route SELECT (jsonb_populate_record(route, jsonb_build_object(
+               'request_id', twin.id))).* FROM route, twin WHERE route.request_id = %s""",
+        """INSERT INTO outcome (at, build_id, run_id, activity_id, attempt, stage, request_id, department_id,
+                                variant, outcome, error, ms)
+           SELECT now(), build_id, run_id || n, activity_id, 1, stage, twin.id, department_id, variant,
+                  outcome, NULL, 40 FROM outcome, twin WHERE outcome.request_id = %s AND outcome = 'ok'""",
+    ):
+        connection.execute(query, [request_id])
 
 
 def test_a_good_build_goes_from_nothing_to_everybody(
@@ -199,7 +206,7 @@ def test_a_good_build_goes_from_nothing_to_everybody(
         start_pods(running, yard, is_over)
         await_share(yard, is_over)
         request = yard.await_status(yard.submit(), Status.COMPLETED)
-        multiply(database, request.id, 90)
+        multiply(yard, database, request.id, 90)
 
     with beside(cluster_and_company):
         done = running.run(
