@@ -61,8 +61,9 @@ def keep(kept: Kept, start: Callable[[tuple[str, ...]], subprocess.Popen[bytes]]
     if news.get() == "stop":
         return 0
     program = start(kept.command)
-    _report(news, lambda: _when_ended(program))
+    # In this order: until somebody waits for it, a program that has ended already can still be looked at.
     kept.room.note_process(kept.name, program.pid)
+    _report(news, lambda: _when_ended(program))
     asked = news.get() == "stop"
     in_time = _ends(kept, program) if asked else True
     _kill_group(program.pid)
