@@ -7,8 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import DateTime, Engine, MetaData, Numeric, Text, create_engine, func, select
+from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from uuid6 import uuid7
 
@@ -61,6 +64,27 @@ class _Cursor(psycopg.Cursor[Any]):
         ]
 
 
+class Dialect(PGDialect_psycopg):
+    """SQLAlchemy's, but a rollback leaves alone what is prepared, as Postgres does: each page that only reads ends in one.
+
+    The driver forgets it all, as tables that the transaction made may be gone; ours are made by migrations only.
+    """
+
+    supports_statement_cache = True
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        """End the transaction; one that has failed, or that cannot be ended, is left to the driver."""
+        wire = dbapi_connection.pgconn
+        if wire.transaction_status == TransactionStatus.INTRANS:
+            with dbapi_connection.lock:
+                wire.exec_(b"ROLLBACK")
+        dbapi_connection.rollback()
+
+
+_SCHEME = "postgresql+vistobueno"
+registry.register(_SCHEME.replace("+", "."), __name__, Dialect.__name__)
+
+
 def new_id() -> UUID:
     """A UUIDv7: unique, and sorted by the time at which it was made."""
     return UUID(int=uuid7().int)
@@ -88,14 +112,13 @@ def engine_options(pool_size: int = 10, name: str = "vistobueno") -> dict[str, A
 
 
 def engine_url(url: str) -> str:
-    """The URL with the driver that we use, whatever form of Postgres URL was given."""
-    scheme, _, rest = url.partition("://")
-    return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else url
+    """The URL with our dialect, whatever form of Postgres URL was given."""
+    return f"{_SCHEME}://{url.partition('://')[2]}"
 
 
 def psycopg_url(url: str) -> str:
-    """The URL as psycopg reads it, without SQLAlchemy's name of the driver."""
-    return engine_url(url).replace("+psycopg", "", 1)
+    """The URL as psycopg reads it, without the name of a driver."""
+    return f"postgresql://{url.partition('://')[2]}"
 
 
 async def lets_in(url: str) -> bool:

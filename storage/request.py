@@ -146,8 +146,8 @@ class SubmissionRow(Base):
 
 
 _SUBMISSIONS = Base.metadata.tables[SubmissionRow.__tablename__]
-_CLAIM = upsert(_SUBMISSIONS).on_conflict_do_nothing().returning(_SUBMISSIONS.c.request_id)
-_NUMBER = select(func.now(), NUMBERS.next_value())
+#: Uses a key up, and gives whoever is its first user the time and the next number.
+_CLAIM = upsert(_SUBMISSIONS).on_conflict_do_nothing().returning(func.now(), NUMBERS.next_value())
 
 
 def submit(
@@ -176,7 +176,9 @@ def submit(
     claimed = session.execute(_CLAIM, claim).one_or_none()
     if claimed is None:
         return _submitted_before(session, requester.id, key, payload_hash)
-    row = _insert(session, request_id, draft, requester, payload_hash, ordered_by)
+    at, count = claimed
+    number = format_number(at.year, count)
+    row = _insert(session, request_id, number, draft, requester, payload_hash, ordered_by)
     audit.record(
         session, Actor.person(requester.id), "request.submitted", row.id, number=row.number,
         amount=str(row.amount), currency=row.currency, asin=row.asin, content_hash=row.content_hash,
@@ -209,14 +211,13 @@ def _submitted_before(session: Session, person_id: UUID, key: str, payload_hash:
 
 
 def _insert(
-    session: Session, request_id: UUID, draft: Draft, requester: PersonRow, payload_hash: str,
+    session: Session, request_id: UUID, number: str, draft: Draft, requester: PersonRow, payload_hash: str,
     ordered_by: Place | None,
 ) -> RequestRow:  # fmt: skip
     product = draft.product
-    at, number = session.execute(_NUMBER).one()
     row = RequestRow(
         id=request_id,
-        number=format_number(at.year, number),
+        number=number,
         requester_id=requester.id,
         department_id=draft.department_id,
         asin=product.asin,
