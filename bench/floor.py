@@ -324,6 +324,7 @@ async def serve() -> None:
             max_concurrent_activities=THREADS,
             max_concurrent_local_activities=THREADS,
             max_concurrent_workflow_task_polls=16,
+            nonsticky_to_sticky_poll_ratio=0.5,
             max_concurrent_activity_task_polls=8,
         )
         async with worker:
