@@ -159,8 +159,13 @@ class Yard:
         return self.run(temporal_builds.describe(self.client))
 
     def await_current(self, build_id: str) -> Deployment:
-        """Wait until a build is current."""
-        return self.until(self.deployment, lambda found: found.route.current == build_id)
+        """Wait until a build is current, and until every queue sends new work there, which it does a little later."""
+        found = self.until(self.deployment, lambda found: found.route.current == build_id)
+        self.until(
+            lambda: self.run(temporal_pollers.routes(self.client)),
+            lambda seen: {each.current for each in seen.values()} == {build_id},
+        )
+        return found
 
     def await_build(self, build_id: str, *states: BuildState) -> Deployment:
         """Wait until the server knows a build on all its queues, in one of these states if any are named."""
