@@ -7,12 +7,13 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any, Final
 
 import redis
 from sqlalchemy.exc import SQLAlchemyError
@@ -54,11 +55,17 @@ log = logging.getLogger("worker")
 
 #: So many plain steps at once, and as many local ones: orders at a slow vendor keep no review waiting.
 THREADS = 16
-#: 62 KiB each; replaying these short histories is cheap (docs/performance.md).
-CACHED_WORKFLOWS = 1500
-#: Which part of the polls asks for runs that this worker does not hold yet. With the SDK's fifth a run that begins waits
-#: behind all that began after it: the slowest of a hundred took twice as long.
-FOR_NEW_RUNS = 0.5
+#: How much an approvals worker does at once; whom `bench/` compares with it is given the same.
+CAPACITY: Final[Mapping[str, Any]] = {
+    "max_cached_workflows": 1500,  # 62 KiB each; replaying these short histories is cheap (docs/performance.md)
+    "max_concurrent_activities": THREADS,
+    "max_concurrent_local_activities": THREADS,
+    "max_concurrent_workflow_task_polls": 16,
+    # Half of them ask for runs that this worker does not hold yet. With the SDK's fifth a run that begins waits behind
+    # all that began after it: the slowest of a hundred took twice as long.
+    "nonsticky_to_sticky_poll_ratio": 0.5,
+    "max_concurrent_activity_task_polls": 8,
+}
 UNVERSIONED = "unversioned"  # what stands for a build where a worker serves without versions
 SWEEP_SECONDS = 1.0  # a message that no ring announced waits at most this long
 CONTROL_THREADS = 8
@@ -94,13 +101,8 @@ async def run_approvals(settings: Settings, stop: asyncio.Event, door: Door) -> 
             interceptors=[OutcomeInterceptor(book)],
             deployment_config=_version(settings.build_id),
             patch_activation_callback=PatchSwitch.of(flags),
-            max_cached_workflows=CACHED_WORKFLOWS,
-            max_concurrent_activities=THREADS,
-            max_concurrent_local_activities=THREADS,
-            max_concurrent_workflow_task_polls=16,
-            nonsticky_to_sticky_poll_ratio=FOR_NEW_RUNS,
-            max_concurrent_activity_task_polls=8,
             graceful_shutdown_timeout=GRACE,
+            **CAPACITY,
         )
         announcing = asyncio.create_task(_announce(means.sessions, settings))
         async with worker, _gate_worker(client, settings.build_id, flags, threads):

@@ -23,9 +23,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from uuid6 import uuid7
 
 from bench.loop import Timing, Watcher
+from worker import CAPACITY, THREADS
 
 QUEUE = "floor"
-THREADS = 16
 PERSON = "00000000-0000-7000-8000-000000000001"
 ASIN = "B000000001"
 
@@ -312,7 +312,7 @@ async def serve() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with ThreadPoolExecutor(THREADS) as threads:
+    with ThreadPoolExecutor(2 * THREADS) as threads:
         worker = Worker(
             client,
             task_queue=QUEUE,
@@ -320,12 +320,7 @@ async def serve() -> None:
             activities=[steps.validate, steps.review, steps.order, steps.notify],
             activity_executor=threads,
             workflow_runner=UnsandboxedWorkflowRunner(),
-            max_cached_workflows=1500,
-            max_concurrent_activities=THREADS,
-            max_concurrent_local_activities=THREADS,
-            max_concurrent_workflow_task_polls=16,
-            nonsticky_to_sticky_poll_ratio=0.5,
-            max_concurrent_activity_task_polls=8,
+            **CAPACITY,
         )
         async with worker:
             await stop.wait()

@@ -18,13 +18,14 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from worker import CAPACITY, THREADS
+
 with workflow.unsafe.imports_passed_through():
     from rules.process import Retry
     from rules.process_messages import NodeStep
     from workflows import process_steps as steps
 
 QUEUE: Final = "process-peer"
-THREADS: Final = 16
 #: As the interpreter has it at the beginning of a run.
 ROOM_BYTES: Final = 150_000
 
@@ -76,7 +77,7 @@ async def serve() -> None:
     from storage.database import make_engine, make_sessions
 
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
-    sessions = make_sessions(make_engine(os.environ["DATABASE_URL"], THREADS, "peer"))
+    sessions = make_sessions(make_engine(os.environ["DATABASE_URL"], 2 * THREADS, "peer"))
     executors = {"notify": NotifyExecutor(TaskTeller("http://localhost", has_chat=False))}
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,11 +90,7 @@ async def serve() -> None:
             activities=[ProcessActivities(sessions, executors, lambda _: None).run_node],
             activity_executor=threads,
             workflow_runner=UnsandboxedWorkflowRunner(),
-            max_cached_workflows=1500,
-            max_concurrent_activities=THREADS,
-            max_concurrent_local_activities=THREADS,
-            max_concurrent_workflow_task_polls=16,
-            max_concurrent_activity_task_polls=8,
+            **CAPACITY,
         )
         async with worker:
             await stop.wait()
